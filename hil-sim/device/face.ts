@@ -34,6 +34,8 @@ export interface RegisterFace {
 /** Topics: what an MQTT publisher does. */
 export interface TopicFace {
   readonly kind: 'topics'
+  /** what the broker says, retained, when the publisher is gone */
+  readonly will?: { readonly topic: string; readonly payload: string }
   /** Called once; the face publishes from then on. */
   attach(publish: (topic: string, payload: string, retain: boolean, qos: 0 | 1) => void): void
   /** filters that the device listens to, and what it does with a message */
@@ -57,6 +59,12 @@ export interface SimNode {
 
 export type Face = ByteFace | RegisterFace | TopicFace | NodeFace
 
+/** Something that goes wrong with a device, by name; the README of each device folder has its list. */
+export interface SimFault {
+  readonly kind: string
+  readonly [field: string]: unknown
+}
+
 /** One simulated device: hidden state, physics driven by `advance`, one or more named faces. */
 export interface SimDevice {
   readonly id: string
@@ -67,6 +75,8 @@ export interface SimDevice {
   advance(dtNs: number): void
   /** what really is, for tests and the simulator page; never on the wire */
   truth(): unknown
+  /** A fault strikes, or ends; false when this device knows no fault of that kind. */
+  inject?(fault: SimFault): boolean
   /** Hidden state worth keeping over a restart of the simulator, as hardware would keep it. */
   save?(): unknown
   restore?(saved: unknown): void
