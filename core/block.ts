@@ -15,11 +15,11 @@ export interface BlockShape {
   readonly events: number
   /** S-LINK sources, in the order of the configuration */
   readonly sources: number
-  /** bytes for raw S-LINK blocks of all events */
+  /** bytes for raw S-LINK blocks of all events, a multiple of 4 */
   readonly rawBytes: number
-  /** decoded channels of all events */
+  /** decoded channels of all events; one event has at most its share, hits / events */
   readonly hits: number
-  /** decoded samples of all hits; each hit starts at a multiple of 8 */
+  /** decoded samples of all hits, a multiple of 8 per event; each hit starts at a multiple of 8 */
   readonly samples: number
   /** named energy sums per event */
   readonly sums: number
@@ -122,7 +122,7 @@ const COLUMNS = {
   fragmentOffset: ['u32', 'fragments'],
   fragmentBytes: ['u32', 'fragments'],
   fragmentStatus: ['u32', 'fragments'],
-  /** faults that the decoder met in the fragment */
+  /** DecodeFault bits of the fragment; 0 is clean */
   fragmentFaults: ['u32', 'fragments'],
   // per hit
   hitChannel: ['u16', 'hits'],
@@ -139,8 +139,9 @@ const COLUMNS = {
   /** counts x samples above pedestal */
   integral: ['f32', 'hits'],
   energyGeV: ['f32', 'hits'],
-  // samples, ADC counts
+  /** ADC counts; what fills the last hit up to a multiple of 8 is 0 */
   samples: ['u16', 'samples'],
+  /** S-LINK blocks as they came, each at a multiple of 4 */
   raw: ['u8', 'rawBytes']
 } as const satisfies Record<string, readonly [keyof ColumnTypes, string]>
 
@@ -176,6 +177,8 @@ export interface EventBlock extends Columns {
   /** byte offset of the block in `buffer` */
   readonly offset: number
   readonly header: Int32Array
+  /** `raw` as the little-endian words of the S-LINK, for decoders */
+  readonly rawWords: Uint32Array
 }
 
 /** Columns over `blockBytes(shape)` bytes of `buffer` from `offset` (a multiple of 64). */
@@ -195,10 +198,40 @@ export function attachBlock(buffer: ArrayBufferLike, offset: number, shape: Bloc
     at += aligned(BYTES[type] * length)
   }
   const header = new Int32Array(buffer, offset, HEADER_WORDS)
-  return { ...(columns as unknown as Columns), shape, buffer, offset, header }
+  const raw = columns['raw']!
+  const rawWords = new Uint32Array(buffer, raw.byteOffset, raw.length >> 2)
+  return { ...(columns as unknown as Columns), shape, buffer, offset, header, rawWords }
 }
 
 /** A block on memory of its own. */
 export function makeBlock(shape: BlockShape): EventBlock {
   return attachBlock(new SharedArrayBuffer(blockBytes(shape)), 0, shape)
+}
+
+const columnsOf = (of: string): (keyof Columns)[] =>
+  (Object.keys(COLUMNS) as (keyof Columns)[]).filter((name) => COLUMNS[name][1] === of)
+
+/**
+ * The columns that depend on the data and the constants alone, cut to what is in use: two passes over the same
+ * fragments give the same bytes, in whatever order the sources arrived. (Not so raw, fragmentOffset and
+ * fragmentStatus.) Replay compares these.
+ */
+export function resultColumns(
+  block: EventBlock
+): readonly { readonly name: string; readonly bytes: Uint8Array }[] {
+  const { header, shape } = block
+  const events = header[BlockHeader.eventCount]!
+  const bytes = (name: keyof Columns, from: number, count: number): Uint8Array => {
+    const part = block[name].subarray(from, from + count)
+    return new Uint8Array(part.buffer, part.byteOffset, part.byteLength)
+  }
+  const result = columnsOf('events').map((name) => ({ name: name as string, bytes: bytes(name, 0, events) }))
+  for (let k = 0; k < shape.sums; k++)
+    result.push({ name: `sums[${k}]`, bytes: bytes('sums', k * shape.events, events) })
+  for (const name of ['fragmentBytes', 'fragmentFaults'] as const)
+    result.push({ name, bytes: bytes(name, 0, events * shape.sources) })
+  for (const name of columnsOf('hits'))
+    result.push({ name, bytes: bytes(name, 0, header[BlockHeader.hitCount]!) })
+  result.push({ name: 'samples', bytes: bytes('samples', 0, header[BlockHeader.sampleCount]!) })
+  return result
 }
