@@ -35,11 +35,14 @@ export interface RegisterLink extends Link {
   write(space: RegisterSpace, address: number, values: readonly number[], signal: AbortSignal): Promise<void>
   /** `register = (register & and) | or` in one step; resolves to the value before. IPbus only. */
   modify(address: number, and: number, or: number, signal: AbortSignal): Promise<number>
+  /** What the device says it is: maker, model, revision. Modbus 43/14 only; absent where there is no such thing. */
+  identification?(signal: AbortSignal): Promise<readonly string[]>
 }
 
-/** Topics: MQTT. Subscriptions are made again by the link after a loss. */
+/** Topics: MQTT. Subscriptions are made again by `open` after a loss. */
 export interface TopicLink extends Link {
   publish(topic: string, payload: string, options: { retain: boolean; qos: 0 | 1 }): Promise<void>
+  /** One receiver per filter: subscribing again replaces it. */
   subscribe(filter: string, receiver: (topic: string, payload: string) => void): Promise<void>
 }
 
@@ -51,7 +54,7 @@ export interface NodeValue {
   readonly status: string
 }
 
-/** Nodes: OPC UA. Subscriptions are made again by the link after a loss. */
+/** Nodes: OPC UA. Watches are made again by `open` after a loss. */
 export interface NodeLink extends Link {
   read(nodeIds: readonly string[], signal: AbortSignal): Promise<NodeValue[]>
   write(nodeId: string, value: number | string | boolean, signal: AbortSignal): Promise<void>

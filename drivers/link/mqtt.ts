@@ -1,0 +1,183 @@
+import type { IClientOptions, MqttClient } from 'mqtt'
+import type { Clock } from '../../core/clock.ts'
+import { ErrorCode, sentence, SpillwayError } from '../../core/errors.ts'
+import { seconds } from '../../core/units.ts'
+import type { TopicLink } from './link.ts'
+import { disconnected, LinkState } from './link-state.ts'
+import { parseLinkUrl, wordOption } from './link-url.ts'
+import { topicMatches } from './topic-filter.ts'
+
+const OPEN_LIMIT = seconds(5)
+const REQUEST_LIMIT = seconds(5)
+const CLOSE_LIMIT = seconds(1)
+
+type Receiver = (topic: string, payload: string) => void
+
+/**
+ * MQTT: `mqtt://host:1883?protocol=3.1.1` or `protocol=5`; no feature of 5 is used.
+ *
+ * Each opening is a new session: nothing is queued while the link is down, nothing unacknowledged is sent again
+ * after a loss, and `open` subscribes again to everything before it resolves. One receiver per filter.
+ */
+export function makeMqttLink(url: string, clock: Clock): TopicLink {
+  return new MqttLink(url, clock)
+}
+
+class MqttLink implements TopicLink {
+  readonly url: string
+  readonly #clock: Clock
+  readonly #options: IClientOptions
+  readonly #state: LinkState
+  readonly #receivers = new Map<string, Receiver>()
+  #client: MqttClient | undefined
+
+  constructor(url: string, clock: Clock) {
+    this.url = url
+    this.#clock = clock
+    const { host, port, query } = parseLinkUrl(url, 'mqtt', ['protocol'], 1883)
+    this.#options = {
+      protocol: 'mqtt',
+      host,
+      port,
+      protocolVersion: wordOption(url, query, 'protocol', ['3.1.1', '5']) === '5' ? 5 : 4,
+      clean: true,
+      // A loss is reported and the caller opens again: no reconnection, queue or re-subscription by the library.
+      reconnectPeriod: 0,
+      queueQoSZero: false,
+      resubscribe: false,
+      keepalive: 10
+    }
+    this.#state = new LinkState(url)
+  }
+
+  get isOpen(): boolean {
+    return this.#state.isOpen
+  }
+
+  onState(listener: (isOpen: boolean, why: string) => void): () => void {
+    return this.#state.onState(listener)
+  }
+
+  async open(signal: AbortSignal): Promise<void> {
+    if (this.#state.isOpen) return
+    const { default: mqtt } = await import('mqtt')
+    const client = mqtt.connect(this.#options)
+    setNoDelay(client)
+    client.on('message', (topic, payload) => this.#deliver(topic, payload.toString('utf8')))
+    try {
+      await this.#clock.within(
+        `open ${this.url}`,
+        OPEN_LIMIT,
+        async () => {
+          await connected(client)
+          if (this.#receivers.size > 0) await subscribe(client, [...this.#receivers.keys()])
+        },
+        signal
+      )
+    } catch (error) {
+      forget(client)
+      throw error instanceof SpillwayError && error.code !== ErrorCode.timeout
+        ? error
+        : disconnected(this.url, sentence(error), error)
+    }
+    this.#client = client
+    client.on('error', (error) => this.#lose(client, error.message))
+    client.on('close', () => this.#lose(client, 'the broker is gone'))
+    this.#state.set(true, 'open')
+    if (!client.connected) this.#lose(client, 'the broker is gone')
+  }
+
+  async close(): Promise<void> {
+    const client = this.#client
+    if (client === undefined) return
+    this.#client = undefined
+    this.#state.set(false, 'closed')
+    await this.#clock
+      .within(`close ${this.url}`, CLOSE_LIMIT, () => client.endAsync())
+      // a broker that does not take the farewell is left without one
+      .catch(() => undefined)
+    forget(client)
+  }
+
+  async publish(topic: string, payload: string, options: { retain: boolean; qos: 0 | 1 }): Promise<void> {
+    await this.#request(`publish ${topic}`, (client) => client.publishAsync(topic, payload, options))
+  }
+
+  async subscribe(filter: string, receiver: Receiver): Promise<void> {
+    const before = this.#receivers.get(filter)
+    try {
+      await this.#request(`subscribe ${filter}`, (client) => {
+        // Retained messages may come before the acknowledgement.
+        this.#receivers.set(filter, receiver)
+        return subscribe(client, [filter])
+      })
+    } catch (error) {
+      if (before === undefined) this.#receivers.delete(filter)
+      else this.#receivers.set(filter, before)
+      throw error
+    }
+  }
+
+  async #request<T>(name: string, work: (client: MqttClient) => Promise<T>): Promise<T> {
+    const client = this.#client
+    try {
+      return await this.#state.whileOpen(() =>
+        this.#clock.within(`${this.url} ${name}`, REQUEST_LIMIT, () => work(client!))
+      )
+    } catch (error) {
+      if (error instanceof SpillwayError && error.code !== ErrorCode.timeout) throw error
+      if (client !== undefined) this.#lose(client, sentence(error))
+      throw error instanceof SpillwayError ? error : disconnected(this.url, sentence(error), error)
+    }
+  }
+
+  #deliver(topic: string, payload: string): void {
+    for (const [filter, receiver] of this.#receivers)
+      if (topicMatches(filter, topic)) receiver(topic, payload)
+  }
+
+  #lose(client: MqttClient, why: string): void {
+    if (client !== this.#client) return
+    this.#client = undefined
+    forget(client)
+    this.#state.set(false, why)
+  }
+}
+
+/** Without it Nagle and delayed acknowledgement cost 40 ms a message. */
+function setNoDelay(client: MqttClient): void {
+  const stream: unknown = client.stream
+  if (typeof stream === 'object' && stream !== null && 'setNoDelay' in stream)
+    (stream as { setNoDelay(on: boolean): void }).setNoDelay(true)
+}
+
+function connected(client: MqttClient): Promise<void> {
+  return new Promise((resolve, reject) => {
+    client.once('connect', () => resolve())
+    client.on('error', (error) => {
+      const isRefusal = 'code' in error && typeof error.code === 'number'
+      reject(isRefusal ? new SpillwayError(ErrorCode.refused, `broker: ${error.message}`) : error)
+    })
+    client.on('close', () =>
+      reject(new SpillwayError(ErrorCode.disconnected, 'the broker closed the connection'))
+    )
+  })
+}
+
+async function subscribe(client: MqttClient, filters: string[]): Promise<void> {
+  const REFUSED = 128
+  const granted = await client.subscribeAsync(filters, { qos: 1 })
+  const refused = granted.filter((grant) => grant.qos >= REFUSED)
+  if (refused.length > 0)
+    throw new SpillwayError(
+      ErrorCode.refused,
+      `the broker refuses the subscription to ${refused.map((grant) => grant.topic).join(', ')}`
+    )
+}
+
+/** Late events of a client that was given up go nowhere. */
+function forget(client: MqttClient): void {
+  client.removeAllListeners()
+  client.on('error', () => undefined)
+  client.end(true)
+}
