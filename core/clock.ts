@@ -24,6 +24,9 @@ export interface Clock {
   ): Promise<T>
 }
 
+/** A fresh look at the signal: the compiler believes that it never changes. */
+export const isAborted = (signal: AbortSignal): boolean => signal.aborted
+
 export function abortedError(name: string, signal: AbortSignal): SpillwayError {
   return new SpillwayError(ErrorCode.aborted, `${name}: given up`, { cause: signal.reason })
 }

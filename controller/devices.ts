@@ -1,0 +1,176 @@
+import {
+  deviceSettings,
+  type DeviceConfig,
+  type DeviceKind,
+  type Experiment,
+  type SettingsOf
+} from '../config/schema.ts'
+import type { Clock } from '../core/clock.ts'
+import type { Device } from '../core/device.ts'
+import { ErrorCode, SpillwayError } from '../core/errors.ts'
+import type { Log } from '../core/log.ts'
+import { milliseconds } from '../core/units.ts'
+import type { BeamInstrument, SpillTiming } from '../drivers/beam/contract/beam-instrument.ts'
+import { ModbusInterlockPlc } from '../drivers/beam/interlock-plc/interlock-plc.ts'
+import { OpcuaMagnet } from '../drivers/beam/magnet/magnet.ts'
+import { MqttSpillTiming } from '../drivers/beam/spill-timing/spill-timing.ts'
+import type { Digitiser, DigitiserSettings } from '../drivers/digitiser/contract/digitiser.ts'
+import { SlinkMsadc } from '../drivers/digitiser/slink-msadc/slink-msadc.ts'
+import type { HvSupply } from '../drivers/hv/contract/hv-supply.ts'
+import { IsegScpi } from '../drivers/hv/iseg-scpi/iseg-scpi.ts'
+import type { LinkFactory } from '../drivers/link/link.ts'
+import type { TriggerCrate } from '../drivers/trigger/contract/trigger-crate.ts'
+import { IpbusTriggerCrate } from '../drivers/trigger/trigger-crate/trigger-crate.ts'
+import { DeviceKeeper } from './slow-control/device-keeper.ts'
+
+/** device id -> face -> URL, in place of those of devices.yaml: where the simulated twins listen */
+export type LinkOverrides = Readonly<Record<string, Readonly<Partial<Record<'control' | 'data', string>>>>>
+
+export interface DeviceDependencies {
+  readonly clock: Clock
+  readonly links: LinkFactory
+  readonly logOf: (device: string) => Log
+  readonly overrides: LinkOverrides
+}
+
+/** The devices of the data-acquisition process. */
+export interface DaqDevices {
+  readonly crate: TriggerCrate
+  readonly digitisers: readonly { readonly device: Digitiser; readonly settings: DigitiserSettings }[]
+  readonly timing: SpillTiming | undefined
+  readonly keepers: readonly DeviceKeeper[]
+}
+
+/** The devices of the slow-control process. */
+export interface SlowDevices {
+  readonly supplies: readonly HvSupply[]
+  readonly instruments: readonly BeamInstrument[]
+  readonly keepers: readonly DeviceKeeper[]
+}
+
+const DEFAULT_POLL_MS = 1000
+
+/** Settings of a device, typed by its kind; the loader has already checked them. */
+export function settingsOf<K extends DeviceKind>(device: DeviceConfig, kind: K): SettingsOf<K> {
+  return deviceSettings[kind].parse(device.settings) as SettingsOf<K>
+}
+
+function linkOf(device: DeviceConfig, face: 'control' | 'data', overrides: LinkOverrides): string {
+  const url = overrides[device.id]?.[face] ?? device.links[face]
+  if (url === undefined)
+    throw new SpillwayError(ErrorCode.configuration, `${device.id} has no link '${face}'`, {
+      hint: `add links.${face} to the device in devices.yaml`
+    })
+  return url
+}
+
+/** Builds the drivers of the `daq` process; connects nothing. */
+export function makeDaqDevices(experiment: Experiment, deps: DeviceDependencies): DaqDevices {
+  const digitisers: { device: Digitiser; settings: DigitiserSettings }[] = []
+  const keepers: DeviceKeeper[] = []
+  let crate: TriggerCrate | undefined
+  let timing: SpillTiming | undefined
+  for (const config of experiment.devices.filter((device) => device.process === 'daq')) {
+    const { id, role } = config
+    const own = { clock: deps.clock, links: deps.links, log: deps.logOf(id) }
+    const url = (face: 'control' | 'data'): string => linkOf(config, face, deps.overrides)
+    let device: Device
+    switch (config.kind) {
+      case 'slink-msadc': {
+        const settings = settingsOf(config, 'slink-msadc')
+        const { source, modules } = settings
+        const digitiser = new SlinkMsadc(
+          { id, role, controlUrl: url('control'), dataUrl: url('data'), source, modules },
+          own
+        )
+        digitisers.push({ device: digitiser, settings: digitiserSettings(settings) })
+        device = digitiser
+        break
+      }
+      case 'trigger-crate': {
+        const { source } = settingsOf(config, 'trigger-crate')
+        device = crate = new IpbusTriggerCrate(
+          { id, role, controlUrl: url('control'), dataUrl: url('data'), source },
+          own
+        )
+        break
+      }
+      case 'spill-timing':
+        device = timing = new MqttSpillTiming(
+          { id, role, url: url('control'), prefix: settingsOf(config, 'spill-timing').prefix },
+          own
+        )
+        break
+      default:
+        throw new SpillwayError(
+          ErrorCode.configuration,
+          `${id}: a ${config.kind} belongs to the slow process`
+        )
+    }
+    keepers.push(new DeviceKeeper(device, deps.clock, own.log))
+  }
+  if (crate === undefined)
+    throw new SpillwayError(
+      ErrorCode.configuration,
+      `${experiment.name} has no trigger crate in its daq process`,
+      {
+        hint: 'add a device of kind trigger-crate to devices.yaml'
+      }
+    )
+  return { crate, digitisers, timing, keepers }
+}
+
+/** Builds the drivers of the `slow` process; connects nothing. */
+export function makeSlowDevices(experiment: Experiment, deps: DeviceDependencies): SlowDevices {
+  const supplies: HvSupply[] = []
+  const instruments: BeamInstrument[] = []
+  const keepers: DeviceKeeper[] = []
+  for (const config of experiment.devices.filter((device) => device.process === 'slow')) {
+    const { id, role } = config
+    const own = { clock: deps.clock, links: deps.links, log: deps.logOf(id) }
+    const url = linkOf(config, 'control', deps.overrides)
+    let device: HvSupply | BeamInstrument
+    switch (config.kind) {
+      case 'iseg-scpi': {
+        const { channels, toleranceV } = settingsOf(config, 'iseg-scpi')
+        const supply = new IsegScpi({ id, role, url, channels, toleranceV }, own)
+        device = supply
+        supplies.push(supply)
+        break
+      }
+      case 'interlock-plc':
+        instruments.push((device = new ModbusInterlockPlc({ id, role, url }, own)))
+        break
+      case 'magnet': {
+        const { magnetName, nominalA } = settingsOf(config, 'magnet')
+        instruments.push((device = new OpcuaMagnet({ id, role, url, magnetName, nominalA }, own)))
+        break
+      }
+      default:
+        throw new SpillwayError(ErrorCode.configuration, `${id}: a ${config.kind} belongs to the daq process`)
+    }
+    keepers.push(
+      new DeviceKeeper(device, deps.clock, own.log, {
+        pollEvery: milliseconds(config.pollMs ?? DEFAULT_POLL_MS),
+        poll: (signal) => device.poll(signal)
+      })
+    )
+  }
+  return { supplies, instruments, keepers }
+}
+
+function digitiserSettings(settings: SettingsOf<'slink-msadc'>): DigitiserSettings {
+  return {
+    latencySamples: settings.latencySamples,
+    samplesPerEvent: settings.samplesPerEvent,
+    zeroSuppression: settings.zeroSuppression,
+    thresholds: settings.modules.flatMap(({ port, adc }) =>
+      Array.from({ length: 16 }, (_, channel) => ({
+        port,
+        adc,
+        channel,
+        thresholdCounts: settings.thresholdCounts
+      }))
+    )
+  }
+}

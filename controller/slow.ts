@@ -1,0 +1,73 @@
+/**
+ * The slow-control process: high voltage, interlocks, environment, magnets. It is the one place that builds
+ * what it runs. Stopping it, by whatever means, changes nothing on the hardware.
+ */
+import { writeFileSync, renameSync } from 'node:fs'
+import { join } from 'node:path'
+import fastify from 'fastify'
+import { loadExperiment } from '../config/load.ts'
+import { SystemClock } from '../core/clock.ts'
+import { sentence } from '../core/errors.ts'
+import { seconds } from '../core/units.ts'
+import { makeLinkFactory } from '../drivers/link/factory.ts'
+import { makeSlowDevices } from './devices.ts'
+import { deviceLog, makeLog } from './log.ts'
+import { readArguments, readLinks } from './process-arguments.ts'
+import { deviceSummary, signalsOf, type SlowStatus } from './slow-control/slow-status.ts'
+
+/** A simulated hall that lost its supervisor ends by itself; a real one is watched for as long as it takes. */
+const ORPHAN_LIMIT = seconds(600)
+
+const options = readArguments(process.argv.slice(2))
+const experiment = loadExperiment(options.experiment)
+const clock = new SystemClock()
+const log = makeLog('slow', options.data, options.onTerminal)
+const devices = makeSlowDevices(experiment, {
+  clock,
+  links: makeLinkFactory({ clock, log, certificatesFolder: join(options.data, 'certificates', 'slow') }),
+  logOf: (id) => deviceLog(log, id),
+  overrides: readLinks(options.linksFile)
+})
+
+const server = fastify({ forceCloseConnections: true })
+server.get('/status', (): SlowStatus => {
+  return {
+    pid: process.pid,
+    experiment: experiment.name,
+    simulated: options.isSimulated,
+    utc: clock.utc().toISOString(),
+    devices: devices.keepers.map(deviceSummary),
+    signals: signalsOf(devices.keepers.map((keeper) => keeper.device))
+  }
+})
+server.post('/stop', () => {
+  setImmediate(() => void stop('asked over its API'))
+  return { stopping: true }
+})
+
+let isStopping = false
+async function stop(why: string): Promise<void> {
+  if (isStopping) return
+  isStopping = true
+  log.info({ why }, 'slow control ends; the hardware stays as it is')
+  const everything = Promise.allSettled([server.close(), ...devices.keepers.map((keeper) => keeper.stop())])
+  await clock.within('stop slow control', seconds(3), () => everything).catch(() => undefined)
+  process.exit(0)
+}
+
+process.on('SIGTERM', () => void stop('SIGTERM'))
+process.on('SIGINT', () => void stop('SIGINT'))
+process.on('disconnect', () => {
+  log.warn({}, 'the supervisor is gone; slow control goes on')
+  if (options.isSimulated)
+    void clock.sleep('orphaned', ORPHAN_LIMIT).then(() => stop('nobody came back for the simulated hall'))
+})
+process.on('unhandledRejection', (error) => log.error({ why: sentence(error) }, 'unexpected failure'))
+
+for (const keeper of devices.keepers) keeper.start()
+const url = await server.listen({ host: '127.0.0.1', port: options.port })
+const file = join(options.data, 'slow.json')
+writeFileSync(`${file}.new`, JSON.stringify({ pid: process.pid, url, experiment: experiment.name }))
+renameSync(`${file}.new`, file)
+log.info({ url, devices: devices.keepers.length }, 'slow control is up')
+process.send?.({ ready: true, url })
