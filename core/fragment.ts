@@ -17,7 +17,9 @@ export const STREAM_FAULTS = [
   /** an S-LINK block of a source that this device does not announce */
   'unknown-source',
   /** the connection was lost and made again inside a spill */
-  'reconnected'
+  'reconnected',
+  /** a frame whose sequence number was there already; its data go to the sink, its control records do not */
+  'repeated-frame'
 ] as const
 export type StreamFault = (typeof STREAM_FAULTS)[number]
 

@@ -12,6 +12,13 @@ export const limits = {
   spillNumberMax: (1 << 11) - 1,
   /** requests that wait for one device */
   requestQueueMax: 64,
+  /** bytes that wait in a byte link for a far end that does not read */
+  linkWriteBacklogBytesMax: 1 << 20,
+  /** bytes that a memory link holds while its receiver is paused; then the connection is lost */
+  memoryLinkBacklogBytesMax: 64 << 20,
+  /** IPbus: wait for one reply, and unanswered rounds before the target counts as gone */
+  ipbusReplyMs: 200,
+  ipbusRounds: 5,
   /** reconnection back-off */
   backoffFirstMs: 100,
   backoffLongestMs: 5_000,
