@@ -264,7 +264,8 @@ export const simulationSchema = z.strictObject({
     provenance
   }),
   beam: z.strictObject({
-    muonsPerSpill: positive,
+    /** 0 without beam */
+    muonsPerSpill: z.number().nonnegative(),
     /** relative rms from spill to spill */
     intensitySpread: fraction,
     /** amplitude of the 50 Hz ripple on the extraction rate */
@@ -359,3 +360,16 @@ export function sourcesOf(experiment: Pick<Experiment, 'devices'>): readonly num
     .filter((device) => device.links.data !== undefined)
     .map((device) => (device.settings as { source: number }).source)
 }
+
+/** The files of an experiment, `<name>.yaml`, in the order in which faults are reported. */
+export const experimentFileSchemas = {
+  experiment: experimentSchema,
+  detectors: detectorsSchema,
+  devices: devicesSchema,
+  channels: channelsSchema,
+  trigger: triggerSchema,
+  reconstruction: reconstructionSchema,
+  selection: selectionSchema,
+  simulation: simulationSchema
+} as const
+export type ExperimentFileName = keyof typeof experimentFileSchemas
