@@ -1,0 +1,115 @@
+import { expect, test } from 'vitest'
+import { SpillSequencer } from '../../../../controller/spill/spill-sequencer.ts'
+import { milliseconds, seconds } from '../../../../core/units.ts'
+import { VirtualClock } from '../../../../core/virtual-clock.ts'
+import type { SpillMark, SpillTiming, TimingMark } from '../../../../drivers/beam/contract/beam-instrument.ts'
+
+// The phases that follow from marks which come, come twice, or do not come. The far end is a list of listeners.
+
+const journal = { write: (): void => undefined }
+const options = { cyclesWithoutWarning: 3, cycleLengthMs: 10_000, extractionMs: 4_800 }
+
+function machine(clock: VirtualClock): { timing: SpillTiming; mark: (mark: SpillMark) => void } {
+  const listeners = new Set<(mark: TimingMark) => void>()
+  const timing = {
+    onMark: (l: (mark: TimingMark) => void) => {
+      listeners.add(l)
+      return () => listeners.delete(l)
+    },
+    latestCycle: () => undefined
+  } as unknown as SpillTiming
+  return { timing, mark: (mark) => listeners.forEach((l) => l({ mark, cycle: 1, utc: clock.utc() })) }
+}
+
+function following(): {
+  clock: VirtualClock
+  sequencer: SpillSequencer
+  mark: (mark: SpillMark) => void
+  phases: string[]
+} {
+  const clock = new VirtualClock()
+  const sequencer = new SpillSequencer(clock, journal, options)
+  const { timing, mark } = machine(clock)
+  const phases: string[] = []
+  sequencer.onPhase((phase) => phases.push(phase))
+  sequencer.followMachine(timing)
+  return { clock, sequencer, mark, phases }
+}
+
+test('a complete cycle goes through all phases', () => {
+  const { sequencer, mark, phases } = following()
+  mark('WWE')
+  mark('WE')
+  mark('SOE')
+  mark('EOE')
+  sequencer.drained()
+  expect(phases).toEqual(['warned', 'extracting', 'draining', 'between'])
+  expect(Object.values(sequencer.oddities)).toEqual([0, 0, 0, 0])
+  sequencer.close()
+})
+
+test('a spill without a warning is a spill, a doubled start is one spill; both are counted', () => {
+  const { sequencer, mark, phases } = following()
+  mark('SOE')
+  mark('SOE')
+  mark('EOE')
+  mark('EOE')
+  expect(phases).toEqual(['extracting', 'draining'])
+  expect(sequencer.oddities).toEqual({
+    'start-without-warning': 1,
+    'doubled-start': 1,
+    'missing-end': 0,
+    'stray-end': 1
+  })
+  sequencer.close()
+})
+
+test('a missing end of extraction is supplied by the clock', async () => {
+  const { clock, sequencer, mark } = following()
+  mark('WWE')
+  mark('SOE')
+  await clock.advance(milliseconds(7_000))
+  expect(sequencer.phase).toBe('extracting')
+  await clock.advance(milliseconds(600))
+  expect(sequencer.phase).toBe('draining')
+  expect(sequencer.oddities['missing-end']).toBe(1)
+  sequencer.close()
+})
+
+test('a warning that nothing follows ends after a cycle, and silence means no beam', async () => {
+  const { clock, sequencer, mark } = following()
+  mark('WWE')
+  await clock.advance(seconds(11))
+  expect(sequencer.phase).toBe('between')
+  await clock.advance(seconds(20))
+  expect(sequencer.phase).toBe('no-beam')
+  mark('WWE')
+  expect(sequencer.phase).toBe('warned')
+  sequencer.close()
+})
+
+test('artificial spills wait until the data of the last one were taken, and for a run that wants them', async () => {
+  const clock = new VirtualClock()
+  const sequencer = new SpillSequencer(clock, journal, options)
+  const commands: string[] = []
+  let wanted = false
+  sequencer.makeSpills(
+    {
+      lengthMs: 1000,
+      pauseMs: 300,
+      start: () => Promise.resolve(void commands.push(`start ${clock.now() / 1e6}`)),
+      end: () => Promise.resolve(void commands.push(`end ${clock.now() / 1e6}`))
+    },
+    () => wanted
+  )
+  await clock.advance(milliseconds(500))
+  expect(commands).toEqual([])
+  wanted = true
+  await clock.advance(milliseconds(3000))
+  expect(commands).toHaveLength(2)
+  expect(sequencer.phase).toBe('draining')
+  sequencer.drained()
+  await clock.advance(milliseconds(500))
+  expect(commands).toHaveLength(3)
+  sequencer.close()
+})
