@@ -225,7 +225,8 @@ export function resultColumns(
     const part = block[name].subarray(from, from + count)
     return new Uint8Array(part.buffer, part.byteOffset, part.byteLength)
   }
-  const result = columnsOf('events').map((name) => ({ name: name, bytes: bytes(name, 0, events) }))
+  const result: { name: string; bytes: Uint8Array }[] = []
+  for (const name of columnsOf('events')) result.push({ name, bytes: bytes(name, 0, events) })
   for (let k = 0; k < shape.sums; k++)
     result.push({ name: `sums[${k}]`, bytes: bytes('sums', k * shape.events, events) })
   for (const name of ['fragmentBytes', 'fragmentFaults'] as const)

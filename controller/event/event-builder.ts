@@ -1,0 +1,448 @@
+import { BLOCK_VERSION, BlockHeader } from '../../core/block.ts'
+import { assert } from '../../core/errors.ts'
+import type { EndOfSpillRecord, FragmentSink, StreamFault } from '../../core/fragment.ts'
+import { limits } from '../../core/limits.ts'
+import { SLINK_HEADER_BYTES } from '../../core/slink.ts'
+import type { BlockPool } from './block-pool.ts'
+import { clearRows, closeRows, type RowCounts } from './event-rows.ts'
+import { SourceAccount, type SourceSpillLedger } from './source-account.ts'
+import type { DataSource } from './source.ts'
+
+/** What became of one spill, in events and per source in fragments. */
+export interface SpillLedger {
+  readonly run: number
+  readonly spill: number
+  readonly cycle: number
+  /** unix seconds */
+  readonly time: number
+  /** events in which every expected source is */
+  readonly eventsBuilt: number
+  readonly eventsPartial: number
+  /** what the trigger crate accepted; null when the caller does not know */
+  readonly eventsExpected: number | null
+  /** both sums of every source hold */
+  readonly closed: boolean
+  /** every source says that it sent what the trigger crate accepted; false when either is not known */
+  readonly agrees: boolean
+  readonly sources: readonly SourceSpillLedger[]
+  /** fragments of sources that are not configured */
+  readonly unknownSource: number
+  /** what is not as it should be, for people */
+  readonly reasons: readonly string[]
+}
+
+export interface EventBuilderOptions {
+  /** in the order of the fragment table */
+  readonly sources: readonly DataSource[]
+  readonly pool: BlockPool
+  /** How far the fastest source may be ahead of the slowest, in blocks; must leave blocks for the stages behind. */
+  readonly openBlocksMax: number
+  /** unix seconds, for a spill that is opened by a source */
+  readonly unixSeconds: () => number
+  /** Block `index` of the pool is complete, or as complete as it gets; strictly in the order of the spill. */
+  readonly onBlock: (index: number) => void
+  /** The source should send nothing (true), or may go on. What still arrives is taken while there is room. */
+  readonly onPressure: (source: number, isPaused: boolean) => void
+  /** A source begins `spill` while another one is open: close that one now, or the new one is not taken. */
+  readonly onOverrun: (spill: number) => void
+}
+
+const NONE = -1
+const SPILL_BITS = limits.spillNumberMax
+/** Source ids have 10 bits. */
+const SOURCE_IDS = 1024
+/** A source whose last two fragments are this many blocks ahead has passed a block: what misses there is lost. */
+const PASSED_BLOCKS = 2
+
+/**
+ * Puts the fragments of all sources together by (spill, event). Block k of a spill holds the events
+ * k * eventsPerBlock + 1 and following; a fragment is copied once, from where the stream has it to the block.
+ * A block closes when it is full, or when every source has ended the spill, is gone, or is two blocks further.
+ *
+ * The spill is a hard barrier: nothing of a spill survives `closeSpill`. Nothing that a source sends makes it
+ * throw; every fragment ends in exactly one of the counts of the ledger.
+ */
+export class EventBuilder implements FragmentSink {
+  readonly #options: EventBuilderOptions
+  readonly #pool: BlockPool
+  readonly #accounts: readonly SourceAccount[]
+  readonly #indexOf = new Int16Array(SOURCE_IDS).fill(NONE)
+  readonly #eventsPerBlock: number
+  /** pool index of block k at k % openBlocksMax */
+  readonly #slots: Int32Array
+  /** fragments of expected sources in the block of a slot */
+  readonly #filled: Int32Array
+  readonly #reserve: number
+  /** number of the oldest block that is not closed, and one more than the newest that was begun */
+  #base = 0
+  #end = 0
+  #full = 0
+  #isShort = false
+
+  #run = 0
+  #eventsBefore = 0
+  #lastSpill = 0
+  #isOpen = false
+  #spill = 0
+  #cycle = 0
+  #time = 0
+  #lastEvent = 0
+  #unknownSource = 0
+  readonly #counts: RowCounts = { complete: 0, partial: 0 }
+
+  constructor(options: EventBuilderOptions) {
+    const { sources, pool, openBlocksMax } = options
+    assert(openBlocksMax >= PASSED_BLOCKS + 2, `open blocks: ${openBlocksMax}`)
+    assert(pool.count > openBlocksMax, `pool of ${pool.count} blocks for ${openBlocksMax} open ones`)
+    assert(pool.layout.shape.sources === sources.length, 'the pool was made for other sources')
+    this.#options = options
+    this.#pool = pool
+    this.#eventsPerBlock = pool.layout.shape.events
+    this.#slots = new Int32Array(openBlocksMax).fill(NONE)
+    this.#filled = new Int32Array(openBlocksMax)
+    this.#reserve = Math.max(1, Math.min(pool.count >> 2, pool.count - openBlocksMax))
+    this.#accounts = sources.map((source) => new SourceAccount(source))
+    sources.forEach((source, index) => {
+      assert(source.id >= 0 && source.id < SOURCE_IDS, `source id ${source.id}`)
+      assert(this.#indexOf[source.id] === NONE, `source ${source.id} twice`)
+      this.#indexOf[source.id] = index
+    })
+  }
+
+  get isSpillOpen(): boolean {
+    return this.#isOpen
+  }
+
+  /** number of the open spill, or of the last one */
+  get spill(): number {
+    return this.#spill
+  }
+
+  /** events in closed blocks of the open spill (or of the last one) */
+  get events(): number {
+    return this.#counts.complete + this.#counts.partial
+  }
+
+  /** Spills and events count from 1 again. Between two spills. */
+  beginRun(run: number): void {
+    assert(!this.#isOpen, `run ${run} begins in spill ${this.#spill}`)
+    this.#run = run
+    this.#eventsBefore = 0
+    this.#lastSpill = 0
+  }
+
+  /**
+   * Whether events need this source. Without it they are complete, and nothing waits for it. Acts on the whole
+   * of the open spill; meant for between spills.
+   */
+  expect(source: number, isExpected: boolean): void {
+    const account = this.#account(source)
+    if (account === undefined) return
+    assert(!this.#isOpen, `source ${source} changed its part in spill ${this.#spill}`)
+    account.isExpected = isExpected
+  }
+
+  /** For a caller that knows of the spill before its data; else the first source that begins it does this. */
+  openSpill(spill: number, cycle: number, unixSeconds: number): void {
+    assert(this.#run > 0, 'a spill outside a run')
+    if (this.#isOpen && spill === this.#spill) return
+    assert(!this.#isOpen, `spill ${spill} opened in spill ${this.#spill}`)
+    this.#isOpen = true
+    this.#spill = spill
+    this.#cycle = cycle
+    this.#time = unixSeconds
+    this.#base = 0
+    this.#end = 0
+    this.#lastEvent = 0
+    this.#unknownSource = 0
+    this.#counts.complete = 0
+    this.#counts.partial = 0
+    let expected = 0
+    for (const account of this.#accounts) {
+      account.open()
+      if (account.isExpected) expected++
+    }
+    this.#full = expected * this.#eventsPerBlock
+    this.#checkPressure()
+  }
+
+  startOfSpill(source: number, spill: number, cycle: number): void {
+    const account = this.#account(source)
+    if (account === undefined) return
+    if (this.#isOpen && spill === this.#spill) return
+    if (spill <= this.#lastSpill || spill > limits.spillNumberMax || this.#run === 0) {
+      account.countFault('spill-number', 1)
+      return
+    }
+    if (this.#isOpen) this.#options.onOverrun(spill)
+    if (this.#isOpen) account.countFault('overrun', 1)
+    else this.openSpill(spill, cycle, this.#options.unixSeconds())
+  }
+
+  fragment(source: number, spill: number, event: number, bytes: Uint8Array, status: number): void {
+    const index = source >= 0 && source < SOURCE_IDS ? this.#indexOf[source]! : NONE
+    if (index === NONE) {
+      this.#unknownSource++
+      return
+    }
+    const account = this.#accounts[index]!
+    if (!this.#isOpen) {
+      account.countFault('no-spill', 1)
+      return
+    }
+    account.received++
+    if (spill !== (this.#spill & SPILL_BITS)) {
+      account.drop('wrong-spill')
+      return
+    }
+    if (!(event >= 1 && event <= limits.eventInSpillMax)) {
+      account.drop('event-number')
+      return
+    }
+    if (account.hasSeen(event)) {
+      account.duplicate++
+      return
+    }
+    const block = Math.floor((event - 1) / this.#eventsPerBlock)
+    const hasMoved = account.advance(block)
+    if (block < this.#base) {
+      account.markSeen(event)
+      account.late++
+    } else this.#store(index, account, block, event, bytes, status)
+    if (hasMoved) {
+      this.#closeReady()
+      this.#checkPressure()
+    }
+  }
+
+  corrupt(source: number, fault: StreamFault, _bytes: number): void {
+    const account = this.#account(source)
+    if (account === undefined) return
+    account.countFault(fault, 1)
+    if (!this.#isOpen) return
+    account.received++
+    account.corrupt++
+  }
+
+  endOfSpill(record: EndOfSpillRecord): void {
+    const account = this.#account(record.source)
+    if (account === undefined) return
+    if (!this.#isOpen) account.countFault('no-spill', 1)
+    else if (record.spill !== this.#spill) account.countFault('record-spill', 1)
+    else if (account.record !== undefined) account.countFault('record-twice', 1)
+    else {
+      account.record = record
+      this.#closeReady()
+      this.#checkPressure()
+    }
+  }
+
+  fault(source: number, fault: StreamFault, count: number): void {
+    this.#account(source)?.countFault(fault, count)
+  }
+
+  connection(source: number, isOpen: boolean): void {
+    const account = this.#account(source)
+    if (account === undefined || account.isConnected === isOpen) return
+    account.isConnected = isOpen
+    if (this.#isOpen) this.#closeReady()
+    if (account.isPaused) {
+      // what was asked of the old connection says nothing about the new one
+      account.isPaused = false
+      this.#options.onPressure(source, false)
+    }
+    this.#checkPressure()
+  }
+
+  /** Every expected source has sent its end-of-spill record, and all blocks are closed. */
+  isSpillComplete(): boolean {
+    if (!this.#isOpen) return false
+    for (const account of this.#accounts) if (account.isExpected && account.record === undefined) return false
+    return this.#base >= this.#end
+  }
+
+  /** The caller's deadline: closes the oldest block as it is. False when there is none. */
+  giveUpOldest(): boolean {
+    if (!this.#isOpen || this.#base >= this.#end) return false
+    this.#closeOldest()
+    this.#closeReady()
+    this.#checkPressure()
+    return true
+  }
+
+  /** A block is back in the pool. */
+  blockReturned(): void {
+    this.#checkPressure()
+  }
+
+  /**
+   * Ends the spill, whatever is missing: closes what is open and the books.
+   * @param expectedEvents triggers that the crate accepted in this spill
+   */
+  closeSpill(expectedEvents: number | null = null): SpillLedger {
+    assert(this.#isOpen, 'no spill to close')
+    while (this.#base < this.#end) this.#closeOldest()
+    this.#isOpen = false
+    this.#lastSpill = this.#spill
+    this.#eventsBefore += this.#lastEvent
+    const sources = this.#accounts.map((account) => account.close())
+    this.#checkPressure()
+    return {
+      run: this.#run,
+      spill: this.#spill,
+      cycle: this.#cycle,
+      time: this.#time,
+      eventsBuilt: this.#counts.complete,
+      eventsPartial: this.#counts.partial,
+      eventsExpected: expectedEvents,
+      closed: sources.every((source) => source.closed),
+      agrees: expectedEvents !== null && sources.every((source) => source.sent === expectedEvents),
+      sources,
+      unknownSource: this.#unknownSource,
+      reasons: reasonsOf(sources, expectedEvents, this.#unknownSource)
+    }
+  }
+
+  #account(source: number): SourceAccount | undefined {
+    return this.#accounts[this.#indexOf[source] ?? NONE]
+  }
+
+  #store(
+    index: number,
+    account: SourceAccount,
+    blockNumber: number,
+    event: number,
+    bytes: Uint8Array,
+    status: number
+  ): void {
+    const length = bytes.length
+    if (length > account.source.maximumBlockBytes) {
+      account.drop('too-large')
+      return
+    }
+    if (length < SLINK_HEADER_BYTES) {
+      account.drop('too-small')
+      return
+    }
+    if (blockNumber >= this.#base + this.#slots.length) {
+      account.drop('beyond-window')
+      return
+    }
+    const slot = blockNumber % this.#slots.length
+    if (this.#slots[slot] === NONE && !this.#begin(slot, blockNumber)) {
+      account.drop('no-block')
+      return
+    }
+    const block = this.#pool.blocks[this.#slots[slot]!]!
+    const offset = block.header[BlockHeader.rawBytes]!
+    const padded = (length + 3) & ~3
+    if (offset + padded > block.raw.length) {
+      account.drop('no-room')
+      return
+    }
+    account.markSeen(event)
+    block.raw.set(bytes, offset)
+    block.header[BlockHeader.rawBytes] = offset + padded
+    const at = (event - 1 - blockNumber * this.#eventsPerBlock) * this.#accounts.length + index
+    block.fragmentOffset[at] = offset
+    block.fragmentBytes[at] = length
+    block.fragmentStatus[at] = status
+    if (account.isExpected && ++this.#filled[slot]! === this.#full && blockNumber === this.#base) {
+      this.#closeReady()
+      this.#checkPressure()
+    }
+  }
+
+  #begin(slot: number, blockNumber: number): boolean {
+    const taken = this.#pool.tryTake()
+    if (taken === undefined) return false
+    clearRows(this.#pool.blocks[taken]!, blockNumber * this.#eventsPerBlock + 1)
+    this.#slots[slot] = taken
+    this.#filled[slot] = 0
+    if (blockNumber >= this.#end) this.#end = blockNumber + 1
+    this.#checkPressure()
+    return true
+  }
+
+  #closeReady(): void {
+    while (this.#base < this.#end && this.#isReady()) this.#closeOldest()
+  }
+
+  #isReady(): boolean {
+    if (this.#full === 0) return false
+    if (this.#filled[this.#base % this.#slots.length] === this.#full) return true
+    for (const account of this.#accounts) {
+      if (!account.isExpected || !account.isConnected || account.record !== undefined) continue
+      if (account.front < this.#base + PASSED_BLOCKS) return false
+    }
+    return true
+  }
+
+  /** The state is whole again before the callback: it may give blocks back, or let a source go on, at once. */
+  #closeOldest(): void {
+    const slot = this.#base % this.#slots.length
+    const index = this.#slots[slot]!
+    this.#base++
+    this.#slots[slot] = NONE
+    this.#filled[slot] = 0
+    // no fragment of a whole block arrived: there is nothing to hand on
+    if (index === NONE) return
+    const block = this.#pool.blocks[index]!
+    const { header } = block
+    const rows = closeRows(block, this.#accounts, this.#counts)
+    const first = header[BlockHeader.firstEvent]!
+    header[BlockHeader.version] = BLOCK_VERSION
+    header[BlockHeader.run] = this.#run
+    header[BlockHeader.spill] = this.#spill
+    header[BlockHeader.eventCount] = rows
+    header[BlockHeader.time] = this.#time
+    header[BlockHeader.firstEventInRun] = this.#eventsBefore + first
+    header[BlockHeader.stage] = 1
+    this.#lastEvent = first + rows - 1
+    this.#options.onBlock(index)
+  }
+
+  /**
+   * Stops whoever is too far ahead of the oldest open block, and, when free blocks run out, whoever would
+   * begin new ones: a source that is behind can always fill blocks that are begun, so nothing waits in a ring.
+   */
+  #checkPressure(): void {
+    const free = this.#pool.freeCount
+    if (free < this.#reserve) this.#isShort = true
+    else if (free > this.#reserve || free >= this.#pool.count - 1) this.#isShort = false
+    const window = this.#slots.length
+    for (const account of this.#accounts) {
+      let isPaused = this.#isShort
+      if (this.#isOpen) {
+        const lead = account.front - this.#base
+        isPaused &&= this.#slots[(account.front + 1) % window] === NONE
+        isPaused ||= lead >= (account.isPaused ? window >> 2 : window >> 1)
+      }
+      if (isPaused === account.isPaused) continue
+      account.isPaused = isPaused
+      this.#options.onPressure(account.source.id, isPaused)
+    }
+  }
+}
+
+function reasonsOf(
+  sources: readonly SourceSpillLedger[],
+  expected: number | null,
+  unknownSource: number
+): readonly string[] {
+  const reasons: string[] = []
+  for (const s of sources) {
+    const name = `source ${s.source} (${s.device})`
+    if (s.sent === null) reasons.push(`${name}: no end-of-spill record`)
+    else {
+      if (!s.closed) reasons.push(`${name}: its sums do not close: sent ${s.sent}, received ${s.received}`)
+      if (s.lost !== null && s.lost > 0) reasons.push(`${name}: ${s.lost} of ${s.sent} fragments lost`)
+      if (expected !== null && s.sent !== expected)
+        reasons.push(`${name}: sent ${s.sent} events, the trigger crate accepted ${expected}`)
+    }
+    for (const key of ['late', 'duplicate', 'corrupt', 'dropped'] as const)
+      if (s[key] > 0) reasons.push(`${name}: ${s[key]} fragments ${key}`)
+  }
+  if (unknownSource > 0) reasons.push(`${unknownSource} fragments of sources that are not configured`)
+  return reasons
+}
