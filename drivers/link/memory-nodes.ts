@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.ts'
-import { ErrorCode, SpillwayError } from '../../core/errors.ts'
+import { ErrorCode, sentence, SpillwayError } from '../../core/errors.ts'
 import { milliseconds } from '../../core/units.ts'
 import type { NodeLink, NodeValue } from './link.ts'
 import { disconnected, LinkState } from './link-state.ts'
@@ -135,8 +135,9 @@ class MemoryLink implements MemoryNodeLink {
         await this.#clock.sleep(`sample ${this.url}`, SAMPLING, signal)
       }
     }
-    // the only way out of the loop is the end of this opening
-    loop().catch(() => undefined)
+    loop().catch((error: unknown) => {
+      if (!signal.aborted) this.#drop(`the far end failed: ${sentence(error)}`)
+    })
   }
 
   #valueOf(nodeId: string): NodeValue {

@@ -5,7 +5,6 @@ import { topicMatches } from './topic-filter.ts'
 
 /** What publishes and listens at the far end, as a simulated device shows itself. */
 export interface MemoryTopicFace {
-  readonly will?: { readonly topic: string; readonly payload: string }
   attach(publish: (topic: string, payload: string, retain: boolean, qos: 0 | 1) => void): void
   readonly listens: readonly string[]
   receive(topic: string, payload: string): void
@@ -109,7 +108,10 @@ class MemoryLink implements MemoryTopicLink {
   }
 
   publish(topic: string, payload: string, options: { retain: boolean; qos: 0 | 1 }): Promise<void> {
-    return this.#state.whileOpen(() => Promise.resolve(this.#bus.publish(topic, payload, options.retain)))
+    return this.#state.whileOpen(() => {
+      this.#bus.publish(topic, payload, options.retain)
+      return Promise.resolve()
+    })
   }
 
   subscribe(filter: string, receiver: Receiver): Promise<void> {
