@@ -245,7 +245,7 @@ class IpbusLink implements RegisterLink {
       const words = wordsOf(bytes)
       const { awaited } = opening
       // anything else is late, repeated or damaged, and the target is asked again
-      if (words !== undefined && words[0] === awaited?.header) awaited.resolve(words)
+      if (words !== undefined && awaited !== undefined && words[0] === awaited.header) awaited.resolve(words)
     })
     return new Promise((resolve, reject) => {
       opening.end.signal.addEventListener('abort', () => reject(disconnected(this.url, opening.why)), {
