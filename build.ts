@@ -13,7 +13,7 @@ const asc = spawnSync(
     here('./node_modules/assemblyscript/bin/asc.js'),
     'kernels/index.ts',
     ...['-o', 'kernels/build/kernels.wasm', '-O3', '--runtime', 'stub', '--enable', 'simd,threads'],
-    ...['--importMemory', '--sharedMemory', '--initialMemory', '16', '--maximumMemory', '1024']
+    ...['--importMemory', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', '16384']
   ],
   { cwd: here('.'), stdio: 'inherit' }
 )
