@@ -11,7 +11,8 @@ export interface ProcessArguments {
   readonly isSimulated: boolean
   readonly onTerminal: boolean
   readonly seed: number | undefined
-  readonly port: number
+  /** undefined: the usual one, or a free one when that is taken */
+  readonly port: number | undefined
   readonly spills: number | undefined
   readonly autostart: boolean
 }
@@ -26,7 +27,7 @@ export function readArguments(argv: readonly string[]): ProcessArguments {
       simulated: { type: 'boolean', default: false },
       terminal: { type: 'boolean', default: false },
       seed: { type: 'string' },
-      port: { type: 'string', default: '0' },
+      port: { type: 'string' },
       spills: { type: 'string' },
       autostart: { type: 'boolean', default: false }
     }
@@ -38,7 +39,7 @@ export function readArguments(argv: readonly string[]): ProcessArguments {
     isSimulated: values.simulated,
     onTerminal: values.terminal,
     seed: values.seed === undefined ? undefined : Number(values.seed),
-    port: Number(values.port),
+    port: values.port === undefined ? undefined : Number(values.port),
     spills: values.spills === undefined ? undefined : Number(values.spills),
     autostart: values.autostart
   }

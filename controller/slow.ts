@@ -65,7 +65,7 @@ process.on('disconnect', () => {
 process.on('unhandledRejection', (error) => log.error({ why: sentence(error) }, 'unexpected failure'))
 
 for (const keeper of devices.keepers) keeper.start()
-const url = await server.listen({ host: '127.0.0.1', port: options.port })
+const url = await server.listen({ host: '127.0.0.1', port: options.port ?? 0 })
 const file = join(options.data, 'slow.json')
 writeFileSync(`${file}.new`, JSON.stringify({ pid: process.pid, url, experiment: experiment.name }))
 renameSync(`${file}.new`, file)

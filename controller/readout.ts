@@ -1,0 +1,317 @@
+import type { SpillSummary } from '../console/api/api.ts'
+import { type Clock, isAborted } from '../core/clock.ts'
+import { BlockHeader, type EventBlock } from '../core/block.ts'
+import { sentence } from '../core/errors.ts'
+import type { FragmentSink } from '../core/fragment.ts'
+import type { Journal } from '../core/journal.ts'
+import type { Log } from '../core/log.ts'
+import { milliseconds, type RunNs, seconds } from '../core/units.ts'
+import type { DataLogic } from '../drivers/digitiser/contract/digitiser.ts'
+import type { SpillScalers, TriggerCrate } from '../drivers/trigger/contract/trigger-crate.ts'
+import type { BlockPool } from './event/block-pool.ts'
+import { EventBuilder, type SpillLedger } from './event/event-builder.ts'
+import type { DataSource } from './event/source.ts'
+import type { BlockProcessor } from './block-processor.ts'
+import type { Monitor } from './monitor/monitor.ts'
+import type { RunReadout } from './run/run-control.ts'
+import type { Condition } from './run/run-state.ts'
+import { summarise } from './spill/spill-summary.ts'
+
+/** Where raw data go: files (controller/store), or nowhere in virtual time. Blocks come in order. */
+export interface RawStore {
+  /** @returns path of the file */
+  open(run: number, isSimulated: boolean): Promise<string>
+  /** Takes what it needs of the block before it returns; resolves when it can take the next. */
+  write(block: EventBlock): Promise<void>
+  startOfSpill(spill: number, time: number): Promise<void>
+  /** After this the spill survives whatever happens to us. */
+  endOfSpill(spill: number, events: number, time: number): Promise<void>
+  close(): Promise<void>
+}
+
+export interface ReadoutOptions {
+  readonly clock: Clock
+  readonly journal: Journal
+  readonly log: Log
+  readonly sources: readonly DataSource[]
+  readonly pool: BlockPool
+  readonly processor: BlockProcessor
+  readonly raw: RawStore
+  readonly crate: TriggerCrate
+  /** the data face of each source's device */
+  readonly dataOf: ReadonlyMap<number, DataLogic>
+  readonly monitor: Monitor
+  /** trigger line numbers and names, for the summary */
+  readonly lines: readonly { readonly line: number; readonly name: string }[]
+  /** how long ago extraction ended; undefined while it goes on */
+  readonly sinceExtraction: () => number | undefined
+  readonly drainNs: number
+  /** conditions that the run has now and that the spill shares */
+  readonly runConditions: () => Condition[]
+  /** sources without which an event is not complete; an optional board that is away is not waited for */
+  readonly expected: () => ReadonlyMap<number, boolean>
+  /** The record of a closed spill. */
+  readonly onSpill: (spill: SpillSummary) => void
+  /** Nothing of the spill is left to do: the next command may come. */
+  readonly onClosed: () => void
+}
+
+const TICK = milliseconds(20)
+/** a source is held back this long for the others before the oldest block is closed without them */
+const STALL = milliseconds(500)
+/** nothing is extracted for longer than this: a spill that nobody ends is ended */
+const SPILL_LIMIT = seconds(120)
+const SCALERS_LIMIT = milliseconds(1500)
+const STORE_LIMIT = seconds(20)
+
+/**
+ * Takes the data of a run: event builder, blocks through reconstruction and selection, raw files, and the
+ * account of each spill. A spill closes when every source has said that it ended and everything is in; the
+ * clock only bounds the wait.
+ */
+export class Readout implements RunReadout {
+  readonly #o: ReadoutOptions
+  readonly builder: EventBuilder
+  /** where the data faces of the devices deliver */
+  readonly sink: FragmentSink
+  /** selected events by spill */
+  readonly #selected = new Map<number, number>()
+  readonly #inStore = new Set<Promise<void>>()
+  #storeFailure: unknown
+  #watching: Promise<void> | undefined
+  #stop = new AbortController()
+  #openSince: RunNs | undefined
+  #spillTime = 0
+  #lastProgress: RunNs = 0
+  #paused = new Set<number>()
+  #forced: { condition: Condition; reason: string } | undefined
+  #closing: Promise<void> | undefined
+  /** raw files of the run that is open */
+  file: string | undefined
+
+  constructor(options: ReadoutOptions) {
+    this.#o = options
+    this.builder = new EventBuilder({
+      sources: options.sources,
+      pool: options.pool,
+      openBlocksMax: Math.floor(options.pool.count / 2),
+      unixSeconds: () => Math.floor(options.clock.utc().getTime() / 1000),
+      onBlock: (index) => {
+        this.#lastProgress = options.clock.now()
+        options.processor.submit(index)
+      },
+      onPressure: (source, isPaused) => this.#pressure(source, isPaused),
+      onOverrun: () => this.#overrun()
+    })
+    const builder = this.builder
+    this.sink = {
+      startOfSpill: (source, spill, cycle) => {
+        builder.startOfSpill(source, spill, cycle)
+        if (builder.isSpillOpen && this.#openSince === undefined) this.#spillOpened(builder.spill)
+      },
+      fragment: builder.fragment.bind(builder),
+      corrupt: builder.corrupt.bind(builder),
+      endOfSpill: builder.endOfSpill.bind(builder),
+      fault: builder.fault.bind(builder),
+      connection: builder.connection.bind(builder)
+    }
+    options.processor.onDone((index) => this.#blockDone(index))
+  }
+
+  /** events of the open spill so far */
+  get eventsOfSpill(): number {
+    return this.builder.isSpillOpen ? this.builder.events : 0
+  }
+
+  /** number of the open spill */
+  get spill(): number | undefined {
+    return this.builder.isSpillOpen ? this.builder.spill : undefined
+  }
+
+  async beginRun(run: number, isSimulated: boolean): Promise<void> {
+    this.#selected.clear()
+    this.#storeFailure = undefined
+    this.file = await this.#o.raw.open(run, isSimulated)
+    this.builder.beginRun(run)
+    for (const [source, isExpected] of this.#o.expected()) this.builder.expect(source, isExpected)
+    this.#stop = new AbortController()
+    this.#watching ??= this.#watch(this.#stop.signal)
+  }
+
+  async settle(): Promise<void> {
+    while (this.builder.isSpillOpen || this.#closing !== undefined) {
+      await this.#o.clock.sleep('wait for the end of the spill', TICK)
+      if (this.#watching === undefined) return
+    }
+  }
+
+  async abandonSpill(condition: Condition, reason: string): Promise<void> {
+    if (this.builder.isSpillOpen) {
+      this.#forced = { condition, reason }
+      await this.#close()
+    }
+    await this.#closing
+  }
+
+  async endRun(): Promise<void> {
+    this.#stop.abort()
+    await this.#watching
+    this.#watching = undefined
+    await this.#stored()
+    await this.#o.raw.close()
+    if (this.#storeFailure !== undefined) throw this.#storeFailure
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#o
+    while (!isAborted(signal)) {
+      await clock.sleep('readout', TICK, signal).catch(() => undefined)
+      if (isAborted(signal) || !this.builder.isSpillOpen) continue
+      if (this.#paused.size > 0 && clock.now() - this.#lastProgress > STALL) {
+        this.#lastProgress = clock.now()
+        this.builder.giveUpOldest()
+      }
+      if (this.builder.isSpillComplete() || this.#isOverdue()) {
+        try {
+          await this.#close()
+        } catch (error) {
+          log.error({ why: sentence(error) }, 'closing a spill failed')
+        }
+      }
+    }
+  }
+
+  #isOverdue(): boolean {
+    const after = this.#o.sinceExtraction()
+    if (after !== undefined && after > this.#o.drainNs) return true
+    return this.#openSince !== undefined && this.#o.clock.now() - this.#openSince > SPILL_LIMIT
+  }
+
+  #spillOpened(spill: number): void {
+    const { clock, journal } = this.#o
+    this.#openSince = this.#lastProgress = clock.now()
+    this.#spillTime = Math.floor(clock.utc().getTime() / 1000)
+    journal.write('spill-open', { spill })
+    this.#keep(this.#o.raw.startOfSpill(spill, this.#spillTime))
+  }
+
+  #pressure(source: number, isPaused: boolean): void {
+    const data = this.#o.dataOf.get(source)
+    if (isPaused) {
+      this.#paused.add(source)
+      data?.pause()
+    } else {
+      this.#paused.delete(source)
+      data?.resume()
+    }
+  }
+
+  #blockDone(index: number): void {
+    const block = this.#o.pool.blocks[index]!
+    const spill = block.header[BlockHeader.spill]!
+    this.#selected.set(spill, (this.#selected.get(spill) ?? 0) + countSelected(block))
+    this.#o.monitor.fill(block)
+    const written = this.#o.raw.write(block)
+    this.#keep(
+      written.finally(() => {
+        this.#o.pool.giveBack(index)
+        this.builder.blockReturned()
+      })
+    )
+  }
+
+  /** A promise of the store that nobody awaits at once; its failure ends the run with the next spill. */
+  #keep(work: Promise<void>): void {
+    const kept = work.catch((error: unknown) => {
+      this.#storeFailure ??= error
+      this.#o.log.error({ why: sentence(error) }, 'raw data could not be written')
+    })
+    this.#inStore.add(kept)
+    void kept.finally(() => this.#inStore.delete(kept))
+  }
+
+  async #stored(): Promise<void> {
+    await this.#o.clock.within('write raw data', STORE_LIMIT, async () => {
+      while (this.#inStore.size > 0) await Promise.all(this.#inStore)
+    })
+  }
+
+  #close(): Promise<void> {
+    this.#closing ??= this.#closeSpill().finally(() => this.#closed())
+    return this.#closing
+  }
+
+  #closed(): void {
+    this.#closing = undefined
+    this.#o.onClosed()
+  }
+
+  async #closeSpill(): Promise<void> {
+    if (!this.builder.isSpillOpen) return
+    const isOverdue = !this.builder.isSpillComplete() && this.#forced === undefined
+    const scalers = this.#forced === undefined ? await this.#scalers(this.builder.spill) : undefined
+    // an overrun may have closed it meanwhile
+    if (!this.builder.isSpillOpen) return
+    const ledger = this.builder.closeSpill(scalers?.accepted)
+    await this.#finish(ledger, scalers, isOverdue)
+  }
+
+  /** A source begins the next spill: the present one ends here and now. */
+  #overrun(): void {
+    const ledger = this.builder.closeSpill()
+    this.#o.journal.write('spill-overrun', { spill: ledger.spill })
+    this.#closing = this.#scalers(ledger.spill)
+      .then((scalers) => this.#finish(ledger, scalers, true))
+      .catch((error: unknown) => this.#o.log.error({ why: sentence(error) }, 'closing a spill failed'))
+      .finally(() => this.#closed())
+  }
+
+  async #finish(ledger: SpillLedger, scalers: SpillScalers | undefined, isOverdue: boolean): Promise<void> {
+    const { clock, processor, raw, monitor } = this.#o
+    this.#openSince = undefined
+    const forced = this.#forced
+    this.#forced = undefined
+    await clock.within('finish the blocks', STORE_LIMIT, () => processor.drain())
+    const selected = this.#selected.get(ledger.spill) ?? 0
+    this.#selected.delete(ledger.spill)
+    this.#keep(raw.endOfSpill(ledger.spill, ledger.eventsBuilt + ledger.eventsPartial, ledger.time))
+    await this.#stored()
+    const summary = summarise({
+      utc: clock.utc(),
+      ledger,
+      scalers,
+      selected,
+      lines: this.#o.lines,
+      isOverdue,
+      forced,
+      inherited: this.#o.runConditions(),
+      storeFailure: this.#storeFailure === undefined ? undefined : sentence(this.#storeFailure)
+    })
+    monitor.endOfSpill()
+    this.#o.journal.write('spill-closed', { ...summary })
+    this.#o.onSpill(summary)
+  }
+
+  async #scalers(spill: number): Promise<SpillScalers | undefined> {
+    const { clock, crate, log } = this.#o
+    const until = clock.now() + SCALERS_LIMIT
+    for (;;) {
+      try {
+        return await clock.within('read scalers', SCALERS_LIMIT, (s) => crate.scalers(spill, s))
+      } catch (error) {
+        if (clock.now() > until) {
+          log.warn({ spill, why: sentence(error) }, 'scalers of the spill were not read')
+          return undefined
+        }
+        await clock.sleep('scalers again', milliseconds(100))
+      }
+    }
+  }
+}
+
+function countSelected(block: EventBlock): number {
+  const rows = block.header[BlockHeader.eventCount]!
+  let count = 0
+  for (let row = 0; row < rows; row++) count += block.selected[row]!
+  return count
+}
