@@ -104,6 +104,7 @@ export interface CommandState {
 export interface Snapshot {
   /** number of the last change that is in it */
   n: number
+  /** when this was sent: pages take the server's clock from it */
   utc: string
   experiment: string
   title: string

@@ -18,16 +18,21 @@ const tick = (): void => {
 tick()
 setInterval(tick, TICK_MS)
 
+let isClockKnown = false
 const connection = new Connection(browserWires, {
   view: (next, message) => {
     batch(() => {
       view.value = next
       heardAt.value = Date.now()
-      const serverTime = Date.parse(message.utc)
-      if (!Number.isNaN(serverTime)) clockOffset.value = serverTime - heardAt.value
+      const offset = Date.parse(message.utc) - heardAt.value
+      // messages are late by what the network and a quiet server add: the newest-looking one is nearest
+      if (!isClockKnown || offset > clockOffset.value) clockOffset.value = Number.isNaN(offset) ? 0 : offset
+      isClockKnown = true
     })
   },
   link: (next) => {
+    // a new connection may be to a server whose clock was set
+    if (next.kind !== 'live') isClockKnown = false
     link.value = next
   }
 })

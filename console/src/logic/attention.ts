@@ -101,7 +101,7 @@ export function attentionOf(snapshot: Snapshot): Attention[] {
       what: `The last ${plural(row, 'spill')} are not good: ${reasonText(last)}.`,
       action: 'If no line above explains it, stop the run and call the DAQ expert.'
     })
-  else if (last?.closed === false) {
+  else if (last?.closed === false && run.state !== 'safe' && run.state !== 'fault') {
     const open = last.sources.filter((source) => !source.closed).map((source) => source.device)
     list.push({
       key: 'ledger',

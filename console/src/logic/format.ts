@@ -34,16 +34,23 @@ export function valueText(value: number | string | boolean | null): string {
   const size = Math.abs(value)
   if (size >= WRITTEN_OUT_MAX || (size < 1e-3 && size > 0))
     return Number.isFinite(value) ? scientific(value, 2) : NONE
-  const decimals = size >= 1000 ? 1 : size >= 100 ? 2 : size >= 1 ? 3 : 4
+  const decimals = size >= 100 ? 1 : size >= 10 ? 2 : size >= 1 ? 3 : 4
   return value.toFixed(decimals)
 }
 
 function scientific(value: number, decimals: number): string {
   const [mantissa = '', exponent = ''] = value.toExponential(decimals).split('e')
-  const power = Array.from(exponent.replace(/^\+/, ''))
-    .map((d) => (d === '-' ? '⁻' : SUPERSCRIPTS[Number(d)]))
-    .join('')
+  const power = Array.from(exponent.replace('+', ''), (d) =>
+    d === '-' ? '⁻' : SUPERSCRIPTS[Number(d)]
+  ).join('')
   return `${mantissa} × 10${power}`
+}
+
+/** A unit as people write it: uA is µA, degC is °C, 1e11 is × 10¹¹. */
+export function unitText(unit: string): string {
+  const power = /^1e(\d+)$/.exec(unit)?.[1]
+  if (power !== undefined) return `× 10${Array.from(power, (d) => SUPERSCRIPTS[Number(d)]).join('')}`
+  return unit.replace(/^degC$/, '°C').replace(/^u(?=[A-Za-z])/, 'µ')
 }
 
 /** 1 spill, 2 spills */

@@ -15,7 +15,7 @@ export interface SignalRow {
   readonly name: string
 }
 
-/** Signals by device, in the order of the devices; in each the ones that are not good first. */
+/** Signals by device, in the order of the devices; groups and rows that are not good come first. */
 export function groupSignals(
   signals: readonly SignalSummary[],
   devices: readonly DeviceSummary[]
@@ -41,4 +41,5 @@ export function groupSignals(
         abnormalCount: abnormalRows.length
       }
     })
+    .sort((a, b) => Number(b.abnormalCount > 0) - Number(a.abnormalCount > 0))
 }

@@ -28,3 +28,5 @@ export const histograms = computed(() =>
 export const isLive = computed(() => link.value.kind === 'live')
 /** ms on the server's clock: what ages and countdowns are taken from */
 export const serverNow = computed(() => now.value + clockOffset.value)
+/** the same, standing still while the connection is lost: nothing counts on from what is not known */
+export const knownNow = computed(() => (isLive.value ? serverNow.value : heardAt.value + clockOffset.value))

@@ -16,7 +16,7 @@ export function App({ onRetry }: { onRetry: () => void }) {
   const hasFault = useErrorBoundary()[0] !== undefined
   if (hasFault)
     return (
-      <p class="loss" role="alert">
+      <p class="connection" role="alert">
         This page met something that it cannot draw. Nothing is changed in the controller. Reload the page;
         when it comes again, tell the DAQ expert.
       </p>
@@ -63,7 +63,7 @@ function Loss({ onRetry }: { onRetry: () => void }) {
       : `Trying again in ${durationText(current.nextTry - now.value + 999)}.`
   if (current.kind === 'connecting')
     return (
-      <section class="loss waiting" role="status" aria-label="Connection">
+      <section class="connection waiting" role="status" aria-label="Connection">
         <p>
           <strong>No connection to the controller yet.</strong> {next}
         </p>
@@ -73,7 +73,7 @@ function Loss({ onRetry }: { onRetry: () => void }) {
       </section>
     )
   return (
-    <section class="loss" role="alert" aria-label="Connection">
+    <section class="connection" role="alert" aria-label="Connection">
       <p>
         <strong>
           Connection lost since {clockText(current.since)} UTC ({durationText(now.value - current.since)}).

@@ -13,7 +13,7 @@ export function DevicesPanel() {
         {orderDevices(devices.value, state).map((device) => {
           const severity = deviceSeverity(device, state)
           return (
-            <li key={device.id} class={severity === undefined ? '' : 'lost'}>
+            <li key={device.id} class={`${device.state} ${severity === undefined ? '' : 'lost'}`}>
               {severity === undefined ? (
                 <LinkMark state={device.state} />
               ) : (

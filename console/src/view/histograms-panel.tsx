@@ -33,45 +33,40 @@ export function HistogramsPanel() {
   )
 }
 
-const WIDTH = 300
-const HEIGHT = 104
-const LEFT = 50
-const BOTTOM = 22
-const TOP = 6
+/** Box of the bins; the page stretches it, so that texts keep their size. */
+const BOX = { width: 400, height: 100 }
 
 function Plot({ histogram }: { histogram: Histogram }) {
-  const { path, xTicks, yTicks } = plotHistogram(histogram, { width: WIDTH, height: HEIGHT }, scale.value)
+  const { path, xTicks, yTicks } = plotHistogram(histogram, BOX, scale.value)
   const { title, unit, entries, underflow, overflow } = histogram
   return (
     <figure class="plot">
       <figcaption>
-        <span>
-          {title} <span class="muted">({unit})</span>
-        </span>
+        {title} <span class="muted">({unit})</span>
       </figcaption>
-      <svg
-        viewBox={`0 0 ${LEFT + WIDTH + 14} ${TOP + HEIGHT + BOTTOM}`}
-        role="img"
-        aria-label={`${title}: ${entries} entries, ${underflow} below and ${overflow} above the axis`}
-      >
-        <g transform={`translate(${LEFT} ${TOP})`}>
+      <div class="plot-area">
+        {yTicks.map((tick) => (
+          <span key={tick.text} class="tick y" style={{ top: `${(100 * tick.at) / BOX.height}%` }}>
+            {tick.text}
+          </span>
+        ))}
+        <svg
+          viewBox={`0 0 ${BOX.width} ${BOX.height}`}
+          preserveAspectRatio="none"
+          role="img"
+          aria-label={`${title}: ${entries} entries, ${underflow} below and ${overflow} above the axis`}
+        >
           {yTicks.map((tick) => (
-            <g key={tick.text}>
-              <line class="grid" x1="0" x2={WIDTH} y1={tick.at} y2={tick.at} />
-              <text class="tick" x="-6" y={tick.at + 5} text-anchor="end">
-                {tick.text}
-              </text>
-            </g>
+            <line key={tick.text} class="grid" x1="0" x2={BOX.width} y1={tick.at} y2={tick.at} />
           ))}
           <path class="bins" d={path} />
-          <line class="axis" x1="0" x2={WIDTH} y1={HEIGHT} y2={HEIGHT} />
-          {xTicks.map((tick) => (
-            <text key={tick.text} class="tick" x={tick.at} y={HEIGHT + 18} text-anchor="middle">
-              {tick.text}
-            </text>
-          ))}
-        </g>
-      </svg>
+        </svg>
+        {xTicks.map((tick) => (
+          <span key={tick.text} class="tick x" style={{ left: `${(100 * tick.at) / BOX.width}%` }}>
+            {tick.text}
+          </span>
+        ))}
+      </div>
       <p class="muted plot-facts">
         {countText(entries)} entries, {countText(underflow)} below, {countText(overflow)} above
       </p>

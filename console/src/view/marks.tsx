@@ -8,9 +8,9 @@ export function SeverityMark({ severity }: { severity: Severity }) {
   return (
     <svg class={`mark ${severity}`} viewBox="0 0 24 24" role="img" aria-label={severity}>
       {severity === 'critical' && <rect x="1" y="1" width="22" height="22" rx="2" />}
-      {severity === 'warning' && <path d="M12 0.5 L24 23 H0 Z" />}
+      {severity === 'warning' && <path d="M12 0 L24.5 23 H-0.5 Z" />}
       {severity === 'advice' && <circle cx="12" cy="12" r="11.5" />}
-      <text x="12" y={severity === 'warning' ? 21 : 17.5} text-anchor="middle">
+      <text x="12" y={severity === 'warning' ? 20.5 : 17.5} text-anchor="middle">
         {letter}
       </text>
     </svg>

@@ -1,6 +1,6 @@
 import { useComputed } from '@preact/signals'
 import type { SignalSummary } from '../../api/api.ts'
-import { NONE, valueText } from '../logic/format.ts'
+import { NONE, unitText, valueText } from '../logic/format.ts'
 import { groupSignals, type SignalRow } from '../logic/signal-groups.ts'
 import { ageMs, durationText } from '../logic/time.ts'
 import { devices, isLive, serverNow, signals } from '../state/store.ts'
@@ -14,18 +14,20 @@ export function SignalsPanel() {
     <Tile name="Signals" class="signals">
       <div class="scroll" tabIndex={0} role="region" aria-label="Signals by device">
         {groups.value.length === 0 && <p class="muted">No signals.</p>}
-        {groups.value.map((group) => (
-          <div key={group.device} class="signal-group">
-            <h3>
-              {group.device} <span class="muted">{group.kind}</span>
-            </h3>
-            <dl>
-              {group.rows.map((row) => (
-                <Row key={row.signal.path} row={row} />
-              ))}
-            </dl>
-          </div>
-        ))}
+        <div class="signal-columns">
+          {groups.value.map((group) => (
+            <div key={group.device} class="signal-group">
+              <h3>
+                {group.device} <span class="muted">{group.kind}</span>
+              </h3>
+              <dl>
+                {group.rows.map((row) => (
+                  <Row key={row.signal.path} row={row} />
+                ))}
+              </dl>
+            </div>
+          ))}
+        </div>
       </div>
     </Tile>
   )
@@ -44,7 +46,7 @@ function Row({ row: { signal, name } }: { row: SignalRow }) {
 
 /** A value that is not confirmed any more stays, struck, with its age. */
 function Value({ signal }: { signal: SignalSummary }) {
-  const text = `${valueText(signal.value)}${signal.unit === '' || signal.value === null ? '' : ` ${signal.unit}`}`
+  const text = `${valueText(signal.value)}${signal.unit === '' || signal.value === null ? '' : ` ${unitText(signal.unit)}`}`
   if (signal.quality === 'stale' || !isLive.value)
     return (
       <>

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact'
-import { abnormal, goodFraction, meanMuons } from '../logic/spill-verdict.ts'
+import { goodFraction, meanMuons } from '../logic/spill-verdict.ts'
 import { countText, NONE, percentText } from '../logic/format.ts'
 import { run, spill, spills } from '../state/store.ts'
 import { SeverityMark } from './marks.tsx'
@@ -48,7 +48,7 @@ export function BeamTile() {
       />
       <Facts
         rows={[
-          [`mean of last ${spills.value.length}`, countText(meanMuons(spills.value))],
+          [lastText('mean of', spills.value.length), countText(meanMuons(spills.value))],
           ['events in this spill', countText(spill.value?.events ?? null)]
         ]}
       />
@@ -124,7 +124,7 @@ export function ExposureTile() {
               ? NONE
               : `${countText(current.spillsDone)}${wanted === null ? ', until stopped' : ` of ${countText(wanted)}`}`
           ],
-          [`good of last ${spills.value.length}`, percentText(goodFraction(spills.value))],
+          [lastText('good of', spills.value.length), percentText(goodFraction(spills.value))],
           ['events built', countText(current?.eventsBuilt ?? null)],
           ['events selected', countText(current?.eventsSelected ?? null)]
         ]}
@@ -133,7 +133,6 @@ export function ExposureTile() {
   )
 }
 
-/** Condition bits of a spill as words. */
-export function conditionText(condition: Parameters<typeof abnormal>[0]): string {
-  return abnormal(condition).join(', ')
+function lastText(what: string, count: number): string {
+  return count === 0 ? `${what} last spills` : `${what} last ${count}`
 }

@@ -2,7 +2,7 @@ import { useComputed } from '@preact/signals'
 import { RUN_LOOKS } from '../../api/run-looks.ts'
 import { NONE } from '../logic/format.ts'
 import { clockText, durationText, phaseView } from '../logic/time.ts'
-import { heardAt, now, run, serverNow, snapshot, spill } from '../state/store.ts'
+import { heardAt, knownNow, now, run, serverNow, snapshot, spill } from '../state/store.ts'
 import { KeysHint } from './keys.tsx'
 import { RunShape } from './marks.tsx'
 
@@ -50,7 +50,7 @@ function RunState() {
 }
 
 function Since({ utc }: { utc: string }) {
-  const age = durationText(serverNow.value - Date.parse(utc))
+  const age = durationText(knownNow.value - Date.parse(utc))
   return (
     <span class="muted">
       for {age}, since {clockText(utc)}
@@ -61,7 +61,7 @@ function Since({ utc }: { utc: string }) {
 function PhaseBar() {
   const current = spill.value
   if (current === undefined) return <section class="phase" aria-label="Spill" />
-  const { word, seconds, caption, position, extractionShare } = phaseView(current, serverNow.value)
+  const { word, seconds, caption, position, extractionShare } = phaseView(current, knownNow.value)
   const source = { sps: 'SPS', artificial: 'Artificial spills', continuous: 'Continuous' }[current.source]
   return (
     <section class="phase" aria-label="Spill">
