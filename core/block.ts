@@ -63,7 +63,9 @@ export const EventStatus = {
   /** more hits than the block can hold */
   overflow: 1 << 5,
   /** the row is not used: no source sent this event number */
-  absent: 1 << 6
+  absent: 1 << 6,
+  /** the stages failed on the block (a bug of ours): raw bytes are good, the other columns are empty */
+  notReconstructed: 1 << 7
 } as const
 
 /** Bits of a hit's status. 0 is a clean hit. */
