@@ -138,7 +138,8 @@ class ModbusLink implements RegisterLink {
   identification(signal: AbortSignal): Promise<readonly string[]> {
     return this.#request('identification (43/14)', signal, async (client) => {
       const BASIC = 1
-      return (await client.readDeviceIdentification(BASIC, 0)).data
+      // Declared as an array; it is an object with the object ids as keys.
+      return Object.values((await client.readDeviceIdentification(BASIC, 0)).data)
     })
   }
 
