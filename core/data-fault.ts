@@ -29,7 +29,7 @@ export const DATA_FAULTS = {
   },
   EVENT_TRUNCATED: { severity: 'severe', text: 'the event is cut off', ours: true },
   EVENT_SWAPPED: { severity: 'severe', text: 'byte-swapped event: not unpacked', ours: true },
-  EVENT_UNKNOWN: { severity: 'warning', text: 'event type is not known: not unpacked' },
+  EVENT_UNKNOWN: { severity: 'severe', text: 'event type is not known: not unpacked' },
   EVENT_CORRUPTED0: { severity: 'severe', text: 'a part reaches beyond what contains it' },
   EVENT_CORRUPTED1: { severity: 'severe', text: 'equipment size is too small or no multiple of 4' },
   EVENT_CORRUPTED2: { severity: 'severe', text: 'equipment size and S-LINK size disagree' },
@@ -45,13 +45,20 @@ export const DATA_FAULTS = {
   },
   // S-LINK
   SLINK_WRONG_EVENT_NUMBER: { severity: 'severe', text: 'S-LINK event number is not that of the event' },
-  SLINK_WRONG_SPILL: { severity: 'warning', text: 'S-LINK spill number is not that of the event', ours: true },
+  SLINK_WRONG_SPILL: {
+    severity: 'warning',
+    text: 'S-LINK spill number is not that of the event',
+    ours: true
+  },
   SLINK_BAD_SIZE: { severity: 'warning', text: 'S-LINK size smaller than its header', ours: true },
   SLINK_ERRFLAG: { severity: 'minor', text: 'S-LINK error flag is set' },
   SLINK_ERRNR: { severity: 'minor', text: 'S-LINK error-word count is not 0' },
   SLINK_FIRST_OF_RUN: { severity: 'ok', text: 'first event of the run: configuration, no data', ours: true },
   SLINK_UNSUPPORTED: { severity: 'warning', text: 'no reader for this data format: words kept', ours: true },
-  SLINKM_BAD_SIZE: { severity: 'warning', text: 'block sizes inside a multiplexer do not add up: all dropped' },
+  SLINKM_BAD_SIZE: {
+    severity: 'warning',
+    text: 'block sizes inside a multiplexer do not add up: all dropped'
+  },
   TCS_FIFO: { severity: 'warning', text: 'trigger control system: FIFO full' },
   TCS_ECC: { severity: 'ok', text: 'trigger control system: checksum bit is not good' },
   TCS_SYNC: { severity: 'warning', text: 'trigger control system: synchronisation lost' },
@@ -78,7 +85,10 @@ export const DATA_FAULTS = {
   APV_H_S_E: { severity: 'warning', text: 'a frame of the APV is not good: hit lost' },
   APV_LOCAL_TIMETAG_FAILED: { severity: 'warning', text: 'time tags differ inside the source' },
   APV_LAST_TRIGGER_TICKS_FAILED: { severity: 'warning', text: 'time tags differ inside the event' },
-  APV_MISS_ADC: { severity: 'warning', text: 'an ADC that the source has elsewhere in the file is not there' },
+  APV_MISS_ADC: {
+    severity: 'warning',
+    text: 'an ADC that the source has elsewhere in the file is not there'
+  },
   APV_SINGLE_FRAME: { severity: 'warning', text: 'single-frame readout: words kept', ours: true },
   APV_DATA_SKIPPED: { severity: 'warning', text: 'too much data: the ADC sent headers only', ours: true },
   APV_BAD_ADDRESS: { severity: 'minor', text: 'Gray address outside columns 0..191', ours: true },
@@ -130,6 +140,8 @@ export interface FaultPlace {
   readonly geoId?: number
   readonly expected?: number
   readonly got?: number
+  /** event number of the event header (the reference decoder's SL_EVENT_N) */
+  readonly dateEvent?: number
 }
 
 export interface DataFault extends FaultPlace {
@@ -151,7 +163,7 @@ export interface PayloadView {
   word(index: number): number
   /** event number of the S-LINK header, 20 bits */
   readonly event: number
-  /** event number of the event header: what the reference decoder prints as SL_EVENT_N */
+  /** event number in the spill of the event header */
   readonly dateEvent: number
   /** format byte of the S-LINK header */
   readonly format: number
