@@ -57,7 +57,7 @@ const slow = new SlowClient(clock, () => {
     return undefined // it has not come up yet
   }
 })
-const plane = await makeDataPlane(experiment, log)
+const plane = makeDataPlane(experiment, log)
 const store = new FileStore(options.data, experiment, plane.sources, (run, file) =>
   records.addFile(run, file)
 )
