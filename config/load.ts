@@ -3,13 +3,20 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, isAbsolute, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { z } from 'zod'
 import { ErrorCode, SpillwayError } from '../core/errors.ts'
 import { crossCheck } from './checks/all.ts'
 import type { ExperimentFiles } from './checks/files.ts'
 import { hintFor, nearest } from './nearest.ts'
 import { check, type ConfigFile, type LocatedFault, readConfigText, toFault } from './read-file.ts'
 import { resolveChannels } from './resolve.ts'
-import { deviceSettings, type Experiment, experimentFileSchemas, type ExperimentFileName } from './schema.ts'
+import {
+  type DeviceKind,
+  deviceSettings,
+  type Experiment,
+  experimentFileSchemas,
+  type ExperimentFileName
+} from './schema.ts'
 
 /** Where experiments live: beside this file, in the sources and in what is built from them. */
 const HOME = fileURLToPath(new URL('.', import.meta.url))
@@ -115,21 +122,25 @@ function readText(folder: string, file: ExperimentFileName, faults: LocatedFault
   }
 }
 
-/** Settings of each device against the schema of its kind; defaults are filled in. */
-function checkSettings({ devices }: ExperimentFiles): LocatedFault[] {
-  const faults: LocatedFault[] = []
-  devices?.data?.devices.forEach((device, index) => {
-    const path = ['devices', index, 'settings']
-    const checked = check<Record<string, unknown>>(
-      deviceSettings[device.kind],
-      device.settings,
-      devices.where,
-      path
-    )
-    faults.push(...checked.faults)
-    if (checked.data !== undefined) device.settings = checked.data
+/**
+ * Settings of each device against the schema of its kind, whatever else is wrong in the file; defaults are
+ * filled in.
+ */
+function checkSettings({ devices: file }: ExperimentFiles): LocatedFault[] {
+  const raw = (file?.raw as { devices?: unknown } | null | undefined)?.devices
+  if (file === undefined || !Array.isArray(raw)) return []
+  return raw.flatMap((device: { kind?: unknown; settings?: unknown } | null, index) => {
+    const kind = device?.kind
+    if (typeof kind !== 'string' || !Object.hasOwn(deviceSettings, kind)) return []
+    const settings = device?.settings ?? {}
+    // Settings that are no block of keys are reported with the file.
+    if (typeof settings !== 'object' || Array.isArray(settings)) return []
+    const schema: z.ZodType<Record<string, unknown>> = deviceSettings[kind as DeviceKind]
+    const checked = check(schema, settings, file.where, ['devices', index, 'settings'])
+    const target = file.data?.devices[index]
+    if (target !== undefined && checked.data !== undefined) target.settings = checked.data
+    return checked.faults
   })
-  return faults
 }
 
 function configurationError(name: string, located: readonly LocatedFault[]): SpillwayError {

@@ -13,7 +13,7 @@ import {
 } from 'yaml'
 import { z } from 'zod'
 import type { Fault } from '../core/errors.ts'
-import { hintFor } from './nearest.ts'
+import { hintFor, nearest } from './nearest.ts'
 
 export type Path = readonly PropertyKey[]
 
@@ -23,6 +23,8 @@ export interface ConfigFile<T> {
   /** undefined when the text does not give usable data; `faults` then says why */
   readonly data: T | undefined
   readonly faults: readonly LocatedFault[]
+  /** what the YAML says, checked or not; undefined when it is not YAML */
+  readonly raw: unknown
   /** position of the value at `path` (of its key `key`), or of the nearest thing above it that exists */
   readonly where: (path: Path, key?: PropertyKey) => Position
 }
@@ -74,23 +76,23 @@ export function readConfigText<T>(name: string, text: string, schema: z.ZodType<
     at: position(error.pos[0]),
     ...inOurWords(error, text)
   }))
-  const result = (data: T | undefined): ConfigFile<T> => ({ name, data, faults, where })
-  if (document.errors.some((error) => error.code !== 'DUPLICATE_KEY')) return result(undefined)
+  const result = (data?: T, raw?: unknown): ConfigFile<T> => ({ name, data, raw, faults, where })
+  if (document.errors.some((error) => error.code !== 'DUPLICATE_KEY')) return result()
 
   let raw: unknown
   try {
     raw = document.toJS({ maxAliasCount: ALIASES_MAX })
   } catch (error) {
     faults.push({ at: position(0), what: `cannot be read: ${(error as Error).message}` })
-    return result(undefined)
+    return result()
   }
   if (raw === null || raw === undefined) {
     faults.push({ at: position(0), what: 'the file is empty', hint: keysOf(schema) })
-    return result(undefined)
+    return result()
   }
   const checked = check(schema, raw, where)
   faults.push(...checked.faults)
-  return result(checked.data)
+  return result(checked.data, raw)
 }
 
 /**
@@ -107,6 +109,7 @@ export function check<T>(
   const first = schema.safeParse(raw, { reportInput: true })
   if (first.success) return { data: first.data, faults }
   let isOnlyUnknownKeys = true
+  const misspelt = misspeltKeys(schema, first.error.issues)
   for (const issue of first.error.issues) {
     const path = [...under, ...issue.path]
     if (issue.code === 'unrecognized_keys') {
@@ -123,6 +126,7 @@ export function check<T>(
     }
     isOnlyUnknownKeys = false
     const isMissing = issue.input === undefined && issue.path.length > 0
+    if (isMissing && misspelt.has(printPath(issue.path))) continue
     const hint = hintOf(schema, issue)
     const what = isMissing
       ? at(path.slice(0, -1), `key '${String(path.at(-1))}' is missing`)
@@ -135,6 +139,18 @@ export function check<T>(
   }
   if (!isOnlyUnknownKeys) return { data: undefined, faults }
   return { data: schema.safeParse(raw).data, faults }
+}
+
+/** Paths of keys that are there under a wrong name: one fault says it all. */
+function misspeltKeys(schema: unknown, issues: readonly Issue[]): ReadonlySet<string> {
+  const paths = new Set<string>()
+  for (const issue of issues)
+    if (issue.code === 'unrecognized_keys')
+      for (const key of issue.keys) {
+        const meant = nearest(key, keysAt(schema, issue.path))
+        if (meant !== undefined) paths.add(printPath([...issue.path, meant]))
+      }
+  return paths
 }
 
 function remove(raw: unknown, path: Path, key: string): void {
@@ -188,6 +204,21 @@ function bare(schema: unknown): unknown {
   return inner
 }
 
+/** The description of a value, wherever in the chain of optional and default it was given. */
+function meaningAt(schema: unknown, path: Path): string | undefined {
+  const parent = schemaAt(schema, path.slice(0, -1))
+  const key = path.at(-1)
+  let inner: unknown =
+    parent instanceof z.ZodObject && key !== undefined
+      ? (parent.shape as Record<PropertyKey, unknown>)[key]
+      : schemaAt(schema, path)
+  while (inner instanceof z.ZodOptional || inner instanceof z.ZodDefault) {
+    if (inner.description !== undefined) return inner.description
+    inner = inner.unwrap()
+  }
+  return inner instanceof z.ZodType ? inner.description : undefined
+}
+
 function keysAt(schema: unknown, path: Path): string[] {
   const inner = schemaAt(schema, path)
   if (inner instanceof z.ZodObject) return Object.keys(inner.shape)
@@ -224,19 +255,18 @@ function sentenceOf(issue: Issue): string {
   }
 }
 
-/** What to write instead. */
+/** What to write instead; where there is nothing better, what the key means. */
 function hintOf(schema: unknown, issue: Issue): string | undefined {
+  const meaning = meaningAt(schema, issue.path)
   if (issue.code === 'invalid_value' && typeof issue.input === 'string')
     return hintFor(issue.input, issue.values.map(String), 'words')
   if (issue.code === 'invalid_format') return issue.message
-  if (issue.input === undefined) return describe(schemaAt(schema, issue.path))
-  if (issue.code !== 'invalid_type') return undefined
-  const isNumber = issue.expected === 'number' || issue.expected === 'int'
-  if (isNumber && typeof issue.input === 'string')
-    return /\d/.test(issue.input)
-      ? `a bare number without quotes; its unit is the end of the name '${String(issue.path.at(-1))}'`
-      : 'a bare number'
-  return undefined
+  if (issue.input === undefined)
+    return [describe(schemaAt(schema, issue.path)), meaning].filter((text) => text !== undefined).join('; ')
+  const isNumber = issue.code === 'invalid_type' && (issue.expected === 'number' || issue.expected === 'int')
+  if (isNumber && typeof issue.input === 'string' && /\d/.test(issue.input))
+    return `a bare number without quotes; its unit is the end of the name '${String(issue.path.at(-1))}'`
+  return meaning
 }
 
 function describe(schema: unknown): string | undefined {

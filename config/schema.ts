@@ -2,7 +2,8 @@
  * What an experiment is made of, one schema per YAML file. Units are in the keys. Every object with detector
  * numbers carries `provenance`: where its numbers come from, in the marks of docs/physics/provenance.md
  * ("S: seed talk", "F: source", "C: computed", "K-high|K-med|K-low: ...", "A: assumption").
- * Unknown keys are errors. This file has no I/O: config/load.ts reads, checks and resolves.
+ * Unknown keys are errors. What a key means is said by `describe`: editors show it, messages hint with it.
+ * This file has no I/O: config/load.ts reads, checks and resolves.
  */
 import { z } from 'zod'
 
@@ -10,12 +11,20 @@ const name = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]*$/, 'a letter, then letter
 const provenance = z
   .string()
   .regex(
-    /^(S|F|C|K-high|K-med|K-low|A|document)\b.*:? ?.*/,
-    'start with S, F, C, K-high, K-med, K-low, A or document'
+    /^(S|F|C|K-high|K-med|K-low|A|document)\b/,
+    'start with S, F, C, K-high, K-med, K-low, A or document (docs/physics/provenance.md)'
   )
+  .describe('where the numbers come from: "F: source; A: the others"; see docs/physics/provenance.md')
 const positive = z.number().positive()
 const natural = z.number().int().nonnegative()
 const fraction = z.number().min(0).max(1)
+const sourceId = z
+  .number()
+  .int()
+  .min(0)
+  .max(895)
+  .describe('S-LINK source id, 0 to 895 (from 896 on: multiplexers)')
+const adcCounts = z.number().int().min(0).max(4095)
 
 /** experiment.yaml */
 export const experimentSchema = z.strictObject({
@@ -23,54 +32,72 @@ export const experimentSchema = z.strictObject({
   mode: z.strictObject({
     beamSpecies: z.enum(['mu', 'e', 'pi', 'none']),
     momentumGeV: z.number().nonnegative(),
-    /** what exposure is counted in: "muons on target" */
-    normalisation: z.string()
+    normalisation: z.string().describe('what exposure is counted in: "muons on target"')
   }),
   run: z.strictObject({
-    /** the run rolls over by itself after so many spills; S-LINK carries 11 bits of spill number */
-    spillsPerRun: z.number().int().min(1).max(2047)
+    spillsPerRun: z
+      .number()
+      .int()
+      .min(1)
+      .max(2047)
+      .describe(
+        '1 to 2047: the run rolls over by itself after so many spills; S-LINK has 11 bits for the spill number (DATE has 12)'
+      )
   }),
   spill: z.strictObject({
-    source: z.enum(['sps', 'artificial', 'continuous']),
-    /** for `artificial` and `continuous` (slices back to back: pause 0) */
-    lengthMs: positive,
-    pauseMs: z.number().nonnegative(),
-    /** bound on the wait for end-of-spill records after the end of extraction */
-    drainMs: positive,
-    /** the machine is considered off after so many expected cycles without a warning */
-    cyclesWithoutWarning: z.number().int().min(1)
+    source: z
+      .enum(['sps', 'artificial', 'continuous'])
+      .describe(
+        'sps: marks of the machine; artificial: spills of a local clock; continuous: slices back to back'
+      ),
+    lengthMs: positive.describe('ms; length of artificial spills and of continuous slices'),
+    pauseMs: z.number().nonnegative().describe('ms between artificial spills; continuous slices have 0'),
+    drainMs: positive.describe('ms; bound on the wait for end-of-spill records after the end of extraction'),
+    cyclesWithoutWarning: z
+      .number()
+      .int()
+      .min(1)
+      .describe('the machine is considered off after so many expected cycles without a warning')
   }),
   store: z.strictObject({
-    /** zstd level of raw frames; -100 is nearly raw */
-    zstdLevel: z.number().int().min(-131072).max(19),
-    /** refuse to arm below this */
-    diskFreeMinGB: z.number().nonnegative()
+    zstdLevel: z.number().int().min(-131072).max(19).describe('zstd level of raw frames; -100 is nearly raw'),
+    diskFreeMinGB: z
+      .number()
+      .nonnegative()
+      .describe('arming is refused with less free disk space than this, GB')
   })
 })
 
 /** detectors.yaml: every element of the beam line, in order, read out or not yet */
 export const detectorSchema = z.strictObject({
   name,
-  /** the collaboration's kind: ECAL, HCAL, VHCAL, VETO, S, V, MM, GM, ST, BMS, BK, MAGNET */
-  kin: name,
-  number: natural,
+  kin: name.describe("the collaboration's kind: ECAL, HCAL, VHCAL, VETO, S, V, MM, GM, ST, BMS, BK, MAGNET"),
+  number: natural.describe('as printed on the hardware; kin and number together are unique'),
   role: z.enum(['target', 'veto', 'mip', 'trigger-counter', 'tracker', 'beam-momentum', 'magnet']),
   technology: z.string().min(1),
-  zM: z.number(),
+  zM: z.number().describe('m along the beam; 0 is the front face of the target'),
   provenance,
-  readout: z.enum(['msadc', 'apv', 'f1', 'magnet', 'none']),
+  readout: z
+    .enum(['msadc', 'apv', 'f1', 'magnet', 'none'])
+    .describe('how it is read out; apv and f1 name what a later readout will find'),
   widthMm: positive.optional(),
   heightMm: positive.optional(),
-  /** centre relative to the beam axis of the undeflected beam */
-  offsetXMm: z.number().optional(),
+  offsetXMm: z
+    .number()
+    .optional()
+    .describe('mm; centre, from the axis of the beam with the field of the spectrometer off'),
   offsetYMm: z.number().optional(),
-  holeMm: positive.optional(),
+  holeMm: positive.optional().describe('mm; diameter of the round hole in the centre'),
   cellsX: z.number().int().positive().optional(),
   cellsY: z.number().int().positive().optional(),
   cellWidthMm: positive.optional(),
   cellHeightMm: positive.optional(),
-  /** read-out sections in depth */
-  sections: z.number().int().positive().optional(),
+  sections: z
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .describe('sections in depth that are read out: so many parts in channels.yaml'),
   depthRadiationLengths: positive.optional(),
   depthInteractionLengths: positive.optional(),
   pitchUm: positive.optional(),
@@ -82,27 +109,32 @@ export const detectorSchema = z.strictObject({
 })
 export const detectorsSchema = z.strictObject({ detectors: z.array(detectorSchema).min(1) })
 
-const simulatedUrl = z.string().regex(/^[a-z.+]+:\/\//, 'a URL with a scheme')
+const url = z.string().regex(/^[a-z.+]+:\/\//, 'a URL with a scheme')
 
 /** devices.yaml */
 export const deviceSchema = z.strictObject({
-  id: z.string().regex(/^[a-z][a-z0-9-]*$/, 'lower case, digits and -'),
+  id: z.string().regex(/^[a-z][a-z0-9-]*$/, 'a small letter, then small letters, digits and -'),
   kind: z.enum(['slink-msadc', 'trigger-crate', 'iseg-scpi', 'interlock-plc', 'spill-timing', 'magnet']),
-  process: z.enum(['daq', 'slow']),
-  role: z.enum(['essential', 'required', 'optional']),
-  /**
-   * face -> URL of the hardware. `control` for everything that is commanded or polled, `data` for S-LINK.
-   * Schemes: tcp, serial, modbus+tcp, ipbus+udp, mqtt, opc.tcp
-   */
-  links: z.partialRecord(
-    z.enum(['control', 'data']),
-    z.string().regex(/^[a-z.+]+:\/\//, 'a URL with a scheme')
-  ),
-  /** face -> URL of the simulated twin when `sim` runs alone; `run --sim` takes free ports instead */
-  simulatedLinks: z.partialRecord(z.enum(['control', 'data']), simulatedUrl),
-  pollMs: positive.optional(),
-  /** the kind's own settings; `deviceSettings` below has the schema of each kind */
-  settings: z.record(z.string(), z.unknown()).default({}),
+  process: z.enum(['daq', 'slow']).describe('the process that owns the device'),
+  role: z
+    .enum(['essential', 'required', 'optional'])
+    .describe(
+      'when it goes away: essential - SAFE; required - the run is stopped; optional - the run is degraded'
+    ),
+  links: z
+    .partialRecord(z.enum(['control', 'data']), url)
+    .describe(
+      'URLs of the hardware: control (everything commanded or polled), data (S-LINK); ' +
+        'tcp, serial, modbus+tcp, ipbus+udp, mqtt, opc.tcp'
+    ),
+  simulatedLinks: z
+    .partialRecord(z.enum(['control', 'data']), url)
+    .describe(
+      'URLs of the simulated twin when `spillway sim` runs alone, on loopback; serial://./name is a line in the ' +
+        'data folder; `run --sim` takes free ports instead'
+    ),
+  pollMs: positive.optional().describe('ms between two readings; not for devices that report by themselves'),
+  settings: z.record(z.string(), z.unknown()).default({}).describe("the kind's own settings"),
   provenance
 })
 export const devicesSchema = z.strictObject({ devices: z.array(deviceSchema).min(1) })
@@ -110,21 +142,19 @@ export const devicesSchema = z.strictObject({ devices: z.array(deviceSchema).min
 /** settings of each kind of device */
 export const deviceSettings = {
   'slink-msadc': z.strictObject({
-    source: z.number().int().min(0).max(895),
+    source: sourceId,
     modules: z
       .array(z.strictObject({ port: z.number().int().min(0).max(7), adc: z.number().int().min(0).max(3) }))
       .min(1)
       .max(32),
-    samplesPerEvent: z.number().int().min(4).max(64).multipleOf(2),
-    latencySamples: z.number().int().min(0).max(319),
-    zeroSuppression: z.boolean(),
-    /** counts above pedestal, all channels */
-    thresholdCounts: z.number().int().min(0).max(4095),
-    /** events after a missing fragment of this source carry `after-gap` */
-    distrustAfterGap: z.boolean()
+    samplesPerEvent: z.number().int().min(4).max(64).multipleOf(2).describe('even, 4 to 64'),
+    latencySamples: z.number().int().min(0).max(319).describe('0 to 319 samples of 12.86 ns'),
+    zeroSuppression: z.boolean().describe('only channels above threshold are sent'),
+    thresholdCounts: adcCounts.describe('0 to 4095 counts above pedestal, for all channels'),
+    distrustAfterGap: z.boolean().describe('events after a missing fragment of this source carry `after-gap`')
   }),
   'trigger-crate': z.strictObject({
-    source: z.number().int().min(0).max(895),
+    source: sourceId,
     distrustAfterGap: z.boolean()
   }),
   'iseg-scpi': z.strictObject({
@@ -133,41 +163,46 @@ export const deviceSettings = {
         z.strictObject({
           number: natural,
           name: z.string().min(1),
-          /** our own limit, at or below the crate's */
-          limitV: positive,
-          nominalV: z.number().nonnegative(),
+          limitV: positive.describe("V; our own limit, at or below the crate's"),
+          nominalV: z
+            .number()
+            .nonnegative()
+            .describe('V; the voltage of normal operation, at or below limitV'),
           rampVPerS: positive,
           currentLimitUa: positive,
           provenance
         })
       )
       .min(1),
-    toleranceV: positive,
-    /** what the supply does when nobody has touched it yet (simulation): at nominal, or off */
-    simulatedInitially: z.enum(['nominal', 'off'])
+    toleranceV: positive.describe('V; measured and demanded voltage agree within this'),
+    simulatedInitially: z
+      .enum(['nominal', 'off'])
+      .describe('what the supply does when nobody has touched it yet (simulation): at nominal, or off')
   }),
   'interlock-plc': z.strictObject({ unit: z.number().int().min(1).max(247) }),
-  'spill-timing': z.strictObject({ prefix: z.string().min(1) }),
+  'spill-timing': z.strictObject({
+    prefix: z.string().min(1).describe('of the MQTT topics, without the last /')
+  }),
   magnet: z.strictObject({ magnetName: name, nominalA: z.number(), nominalTm: z.number(), provenance })
 } as const
 
 /** channels.yaml: runs of channels; module order is port, adc; 16 channels a module */
 export const channelRunSchema = z.strictObject({
   detector: name,
-  /** part of a detector that is summed by itself: main, preshower, section-1 ... */
-  part: name,
-  source: z.number().int().min(0).max(895),
-  /** first channel: counts on through channels 0..15 of adc 0..3 of port 0..7 */
-  port: z.number().int().min(0).max(7),
+  part: name.describe('part of a detector that is summed by itself: main, preshower, section-1 ...'),
+  source: sourceId,
+  port: z
+    .number()
+    .int()
+    .min(0)
+    .max(7)
+    .describe('first channel: counts on through channels 0..15 of adc 0..3 of port 0..7'),
   adc: z.number().int().min(0).max(3),
   channel: z.number().int().min(0).max(15),
-  /** cells, x fastest */
-  cellsX: z.number().int().positive(),
+  cellsX: z.number().int().positive().describe('cells, x fastest'),
   cellsY: z.number().int().positive(),
-  /** GeV per ADC count of amplitude */
-  gevPerCount: positive,
-  /** amplitude of a minimum-ionising particle in counts (most probable) */
-  mipCounts: positive,
+  gevPerCount: positive.describe('GeV per ADC count of amplitude'),
+  mipCounts: positive.describe('amplitude of a minimum-ionising particle in counts (most probable)'),
   provenance
 })
 export const channelsSchema = z.strictObject({ channels: z.array(channelRunSchema).min(1) })
@@ -178,9 +213,8 @@ export const triggerSchema = z.strictObject({
     .array(
       z.strictObject({
         name,
-        number: z.number().int().min(0).max(15),
-        /** discriminator, DAC counts of 12 bits */
-        thresholdCounts: z.number().int().min(0).max(4095),
+        number: z.number().int().min(0).max(15).describe('input of the crate, 0 to 15'),
+        thresholdCounts: adcCounts.describe('discriminator, 0 to 4095 DAC counts'),
         provenance
       })
     )
@@ -189,46 +223,66 @@ export const triggerSchema = z.strictObject({
     .array(
       z.strictObject({
         name,
-        line: z.number().int().min(0).max(15),
+        line: z.number().int().min(0).max(15).describe('bit of the trigger mask, 0 to 15'),
         require: z.array(name).default([]),
         veto: z.array(name).default([]),
-        /** 0 switches the line off */
-        prescale: z.number().int().min(0).max(0xffffff),
-        randomRateHz: z.number().int().min(0).default(0),
-        use: z.enum(['physics', 'beam', 'random', 'calibration']),
+        prescale: z
+          .number()
+          .int()
+          .min(0)
+          .max(0xffffff)
+          .describe('0 to 16777215: every n-th is kept; 0 switches the line off'),
+        randomRateHz: z
+          .number()
+          .int()
+          .min(0)
+          .max(1_000_000)
+          .default(0)
+          .describe('Hz of a random pulser, up to 1 MHz; 0: the line follows its counters'),
+        use: z
+          .enum(['physics', 'beam', 'random', 'calibration'])
+          .describe(
+            'what its events are for; physics and beam follow counters, random and calibration a pulser'
+          ),
         provenance
       })
     )
     .min(1)
     .max(16),
-  deadTimeNs: z.number().int().min(0).max(0xffffff),
+  deadTimeNs: z.number().int().min(0).max(0xffffff).describe('ns after each accepted trigger, 0 to 16777215'),
   provenance
 })
 
 /** reconstruction.yaml: the stages in order, with their parameters */
 export const reconstructionSchema = z.strictObject({
   waveform: z.strictObject({
-    /** first samples taken as pedestal, half even and half odd */
-    pedestalSamples: z.number().int().min(2).max(16).multipleOf(2),
-    /** spread of the pedestal samples above which the hit is flagged */
-    pedestalNoiseCounts: positive,
-    /** amplitude below which a hit is empty */
-    thresholdCounts: positive,
-    /** constant fraction of the time */
-    fraction: z.number().min(0.05).max(0.95),
-    saturationCounts: z.number().int().positive(),
-    /** a second maximum that rises by more than this above the valley before it is another pulse */
-    pileUpRiseCounts: positive,
+    pedestalSamples: z
+      .number()
+      .int()
+      .min(2)
+      .max(16)
+      .multipleOf(2)
+      .describe('so many first samples make the pedestal, half even and half odd: 2 to 16, even'),
+    pedestalNoiseCounts: positive.describe('spread of the pedestal samples above which the hit is flagged'),
+    thresholdCounts: positive.describe('amplitude below which a hit is empty'),
+    fraction: z
+      .number()
+      .min(0.05)
+      .max(0.95)
+      .describe('0.05 to 0.95: the time is where the pulse crosses this part of its amplitude'),
+    saturationCounts: z.number().int().min(1).max(4095).describe('a sample at or above this is saturated'),
+    pileUpRiseCounts: positive.describe(
+      'a second maximum that rises by more than this above the valley before it is another pulse'
+    ),
     provenance
   }),
   calorimeter: z.strictObject({
-    /** named sums over channels; `part` absent: all parts */
     sums: z
       .array(z.strictObject({ name, detector: name, part: name.optional() }))
       .min(1)
-      .max(32),
-    /** hits below this do not enter a sum */
-    cellThresholdMip: z.number().nonnegative(),
+      .max(32)
+      .describe('named energy sums over the channels of a detector; without part: all of its parts'),
+    cellThresholdMip: z.number().nonnegative().describe('MIP; hits below this do not enter a sum'),
     provenance
   })
 })
@@ -239,8 +293,11 @@ export const selectionSchema = z.strictObject({
     .array(
       z.strictObject({
         name,
-        /** `clean`: no status bit; `trigger`: a line with this use fired; `sum`: low <= sum <= high */
-        kind: z.enum(['clean', 'trigger', 'sum']),
+        kind: z
+          .enum(['clean', 'trigger', 'sum'])
+          .describe(
+            '`clean`: no status bit; `trigger`: a line with this use fired; `sum`: low <= sum <= high'
+          ),
         use: z.enum(['physics', 'beam', 'random', 'calibration']).optional(),
         sum: name.optional(),
         lowGeV: z.number().optional(),
@@ -256,50 +313,45 @@ export const selectionSchema = z.strictObject({
 export const simulationSchema = z.strictObject({
   cycle: z.strictObject({
     cycleLengthMs: positive,
-    /** with `--cycle fast` the pause between spills is cut to this */
-    fastPauseMs: positive,
+    fastPauseMs: positive.describe('ms; with `--cycle fast` the pause between spills is cut to this'),
     extractionMs: positive,
-    warningWarningMs: positive,
-    warningMs: positive,
+    warningWarningMs: positive.describe('ms before extraction of the first warning'),
+    warningMs: positive.describe('ms before extraction of the second warning'),
     provenance
   }),
   beam: z.strictObject({
-    /** 0 without beam */
-    muonsPerSpill: z.number().nonnegative(),
-    /** relative rms from spill to spill */
-    intensitySpread: fraction,
-    /** amplitude of the 50 Hz ripple on the extraction rate */
-    ripple: fraction,
+    muonsPerSpill: z.number().nonnegative().describe('0 without beam'),
+    intensitySpread: fraction.describe('relative rms from spill to spill'),
+    ripple: fraction.describe('amplitude of the 50 Hz ripple on the extraction rate'),
     spotSigmaXMm: positive,
     spotSigmaYMm: positive,
-    haloFraction: fraction,
+    haloFraction: fraction.describe('halo muons per beam muon'),
     provenance
   }),
   interactions: z.array(
     z.strictObject({
-      /** what happens to the muon: hard-bremsstrahlung, photonuclear, deflected ... */
-      process: name,
-      perMuon: fraction,
-      /** mean energy left in each detector beyond the MIP, GeV, exponentially distributed */
-      meanGeV: z.record(z.string(), z.number().nonnegative()),
-      /** probability that the muon then fires S4 and Smu */
-      deflected: fraction,
+      process: name.describe('what happens to the muon: hard-bremsstrahlung, photonuclear, deflected ...'),
+      perMuon: fraction.describe('probability per beam muon'),
+      meanGeV: z
+        .record(z.string(), z.number().nonnegative())
+        .describe('GeV beyond the MIP left in a detector (name) or in all of a kin, mean of an exponential'),
+      deflected: fraction.describe('probability that the muon then fires S4 and Smu'),
       provenance
     })
   ),
-  /** probability that a plain beam muon fires S4 and Smu */
-  plainDeflected: fraction,
+  plainDeflected: fraction.describe('probability that a plain beam muon fires S4 and Smu'),
   electronics: z.strictObject({
     pulseFwhmNs: positive,
     noiseCounts: z.number().nonnegative(),
     pedestalMeanCounts: positive,
     pedestalSpreadCounts: z.number().nonnegative(),
-    /** pedestal of odd samples minus that of even samples, rms over channels */
-    oddEvenSpreadCounts: z.number().nonnegative(),
+    oddEvenSpreadCounts: z
+      .number()
+      .nonnegative()
+      .describe('pedestal of odd samples minus that of even samples, rms over channels'),
     jitterNs: z.number().nonnegative(),
-    pulseAtSample: positive,
-    /** Landau width over most probable value */
-    landauWidth: positive,
+    pulseAtSample: positive.describe('sample of the maximum of a pulse in time'),
+    landauWidth: positive.describe('Landau width over most probable value'),
     provenance
   })
 })

@@ -36,12 +36,12 @@ export function* checkSimulation(files: ExperimentFiles): Faults {
       ['cycle', 'warningMs'],
       `the last warning comes after the first one, ${cycle.warningWarningMs} ms before extraction`
     )
-  const pause = Math.min(cycle.fastPauseMs, cycle.cycleLengthMs - cycle.extractionMs)
-  if (cycle.warningWarningMs >= pause && cycle.extractionMs < cycle.cycleLengthMs)
+  const pause = cycle.cycleLengthMs - cycle.extractionMs
+  if (cycle.warningWarningMs >= pause && pause > 0)
     yield fault(
       file,
       ['cycle', 'warningWarningMs'],
-      `the warning would come inside the spill before: the shortest pause is ${pause} ms`
+      `the warning would come inside the spill before: the pause is ${pause} ms`
     )
   const species = files.experiment?.data?.mode.beamSpecies
   if (species !== undefined && (species === 'none') !== (beam.muonsPerSpill === 0))
@@ -67,17 +67,18 @@ export function* checkSimulation(files: ExperimentFiles): Faults {
       )
 }
 
-function* checkEnergies({ simulation: file, channels }: ExperimentFiles): Faults {
-  const runs = channels?.data?.channels
-  if (runs === undefined) return
-  const names = [...new Set(runs.map((run) => run.detector))]
+/** Energies are given by name of a detector, or by kin for all of a kin. */
+function* checkEnergies({ simulation: file, detectors }: ExperimentFiles): Faults {
+  const known = detectors?.data?.detectors.filter((detector) => detector.readout === 'msadc')
+  if (known === undefined) return
+  const names = [...new Set(known.flatMap(({ name, kin }) => [name, kin]))]
   for (const [i, { meanGeV }] of file!.data!.interactions.entries())
     for (const detector of Object.keys(meanGeV))
       if (!names.includes(detector))
         yield fault(
           file!,
           ['interactions', i, 'meanGeV', detector],
-          `no detector '${detector}' with channels`,
-          hintFor(detector, names, 'detectors with channels')
+          `no detector '${detector}' with energy`,
+          hintFor(detector, names, 'detectors')
         )
 }
