@@ -194,6 +194,11 @@ program
     })
   )
 
+// A reader that has seen enough (`| head`) is no failure of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+  process.exit(error.code === 'EPIPE' ? Exit.done : Exit.failed)
+)
+
 try {
   await program.parseAsync()
 } catch (error) {

@@ -11,6 +11,20 @@ export function printJson(document: unknown): Promise<void> {
   )
 }
 
+/** The same for a long list: `fields`, then `name` element by element, so that no string holds it all. */
+export async function printJsonList(
+  fields: Readonly<Record<string, unknown>>,
+  name: string,
+  list: readonly unknown[]
+): Promise<void> {
+  const write = (text: string): Promise<void> =>
+    new Promise((resolve) => process.stdout.write(text, () => resolve()))
+  await write(`${JSON.stringify(fields).slice(0, -1)},${JSON.stringify(name)}:[`)
+  for (const [index, element] of list.entries())
+    await write(`${index === 0 ? '' : ','}\n${JSON.stringify(element)}`)
+  await write(']}\n')
+}
+
 export const print = (line: string): void => void process.stdout.write(`${line}\n`)
 /** For people, apart from results: progress and warnings. */
 export const tell = (line: string): void => void process.stderr.write(`${line}\n`)

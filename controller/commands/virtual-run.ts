@@ -16,7 +16,10 @@ export interface VirtualRunOptions {
 /** `run --sim --clock virtual`: the whole house in one process, without wires, as fast as it goes. */
 export async function virtualRunCommand(name: string, options: VirtualRunOptions): Promise<number> {
   if (options.clock !== 'virtual' || options.sim !== true || options.spills === undefined)
-    throw new SpillwayError(ErrorCode.usage, 'a run in virtual time needs --sim, --spills and --clock virtual')
+    throw new SpillwayError(
+      ErrorCode.usage,
+      'a run in virtual time needs --sim, --spills and --clock virtual'
+    )
   const { seed, cycle, spills, scenario } = options
   const result = await runVirtually({
     experiment: loadExperiment(name),
