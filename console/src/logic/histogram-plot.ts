@@ -29,6 +29,19 @@ export function niceTicks(low: number, high: number, wanted: number): number[] {
   return ticks
 }
 
+/** Characters that stand side by side under one plot. */
+const AXIS_CHARACTERS = 22
+
+/** As many of up to six round values as stand side by side. */
+function fittingTicks(low: number, high: number): number[] {
+  for (let wanted = 5; wanted > 1; wanted--) {
+    const ticks = niceTicks(low, high, wanted)
+    const characters = ticks.reduce((sum, value) => sum + tickText(value).length + 1.5, 0)
+    if (characters <= AXIS_CHARACTERS) return ticks
+  }
+  return niceTicks(low, high, 1)
+}
+
 /** 950, 12k, 3.4M: for axes, where room is short. */
 export function tickText(value: number): string {
   const size = Math.abs(value)
@@ -60,7 +73,7 @@ export function plotHistogram(
   for (const [bin, count] of counts.entries()) path += `V${y(count)}H${x(bin + 1)}`
   path += `V${height}Z`
 
-  const xTicks = niceTicks(low, high, 5).map((value) => ({
+  const xTicks = fittingTicks(low, high).map((value) => ({
     at: round(((value - low) / (high - low)) * width),
     text: tickText(value)
   }))

@@ -309,7 +309,12 @@ describe.skipIf(executablePath === undefined)('shift page', () => {
         for (const colorScheme of ['light', 'dark'] as const) {
           await page.setViewportSize(viewport)
           await page.emulateMedia({ colorScheme })
-          await page.screenshot({ path: `${shots}/${name}-${room}-${colorScheme}.png`, fullPage: true })
+          await page.screenshot({ path: `${shots}/${name}-${room}-${colorScheme}.png` })
+          if (viewport === PHONE)
+            await page.screenshot({
+              path: `${shots}/${name}-${room}-${colorScheme}-whole.png`,
+              fullPage: true
+            })
           expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(
             viewport.width
           )
