@@ -43,13 +43,13 @@ export const decodeMsadc: Decoder = (block, row, sourceIndex, map) => {
     const header = words[position]!
     const size = (header >>> 12) & 0xfff
     const key = keyOf(header)
-    if (size === 0 || position + size > end) return faults | DecodeFault.blockSize
     if (key !== KEY_MODULE) {
       if (key !== KEY_MISSING || size !== 1) return faults | DecodeFault.key
       faults |= DecodeFault.moduleMissing
       position++
       continue
     }
+    if (size === 0 || position + size > end) return faults | DecodeFault.blockSize
     const port = (header >>> 27) & 7
     const adc = (header >>> 25) & 3
     let moduleStatus = 0
