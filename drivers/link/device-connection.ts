@@ -1,8 +1,21 @@
+import type { Clock } from '../../core/clock.ts'
 import type { DeviceIdentity, DeviceState } from '../../core/device.ts'
 import { ErrorCode, sentence, SpillwayError } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
-import type { SignalCell } from '../../core/signal-value.ts'
-import type { Link } from './link.ts'
+import type { Signal } from '../../core/signal.ts'
+import type { Link, LinkFactory } from './link.ts'
+
+/** A signal that a driver feeds and that turns stale with the link: any `SignalCell`. */
+export interface LinkedSignal extends Signal {
+  lose(reason: string): void
+}
+
+/** What a driver is given besides its own options. */
+export interface DriverDependencies {
+  readonly clock: Clock
+  readonly links: LinkFactory
+  readonly log: Log
+}
 
 /**
  * The being-connected of a device that has one link: its state, who wants to know, and signals that turn stale
@@ -12,13 +25,13 @@ export class DeviceConnection {
   readonly #id: string
   readonly #link: Link
   readonly #log: Log
-  readonly #cells: () => Iterable<SignalCell>
+  readonly #cells: () => Iterable<LinkedSignal>
   readonly #listeners = new Set<(state: DeviceState) => void>()
   #state: DeviceState = { kind: 'disconnected', why: 'never connected' }
   #connecting: Promise<DeviceIdentity> | undefined
 
   /** @param cells what is lost with the link, asked at each loss */
-  constructor(id: string, link: Link, log: Log, cells: () => Iterable<SignalCell>) {
+  constructor(id: string, link: Link, log: Log, cells: () => Iterable<LinkedSignal>) {
     this.#id = id
     this.#link = link
     this.#log = log
