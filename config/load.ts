@@ -42,17 +42,42 @@ export function listExperiments(): readonly string[] {
  */
 export function loadExperiment(nameOrFolder: string): Experiment {
   const folder = findFolder(nameOrFolder)
-  const name = basename(folder)
   const faults: LocatedFault[] = strayFiles(folder)
   const texts: Record<string, string> = {}
-  const files: Partial<Record<ExperimentFileName, ConfigFile<unknown>>> = {}
   for (const file of FILE_NAMES) {
     const text = readText(folder, file, faults)
+    if (text !== undefined) texts[`${file}.yaml`] = text
+  }
+  return resolveExperiment(basename(folder), texts, faults)
+}
+
+/**
+ * The experiment whose files had these texts: how a run is replayed with the configuration that it was taken
+ * with. Fails with `configuration` as `loadExperiment` does.
+ *
+ * @param texts file name -> text, as in `Experiment.files`
+ */
+export function experimentFromTexts(name: string, texts: Readonly<Record<string, string>>): Experiment {
+  const missing = FILE_NAMES.map((file) => `${file}.yaml`).filter((file) => !Object.hasOwn(texts, file))
+  return resolveExperiment(
+    name,
+    texts,
+    missing.map((file) => ({ at: { file, line: 1, column: 1 }, what: 'the file is missing' }))
+  )
+}
+
+function resolveExperiment(
+  name: string,
+  texts: Readonly<Record<string, string>>,
+  found: readonly LocatedFault[]
+): Experiment {
+  const faults = [...found]
+  const files: Partial<Record<ExperimentFileName, ConfigFile<unknown>>> = {}
+  for (const file of FILE_NAMES) {
+    const text = texts[`${file}.yaml`]
     if (text === undefined) continue
-    texts[`${file}.yaml`] = text
-    const read = readConfigText<unknown>(`${file}.yaml`, text, experimentFileSchemas[file])
-    faults.push(...read.faults)
-    files[file] = read
+    files[file] = readConfigText<unknown>(`${file}.yaml`, text, experimentFileSchemas[file])
+    faults.push(...files[file].faults)
   }
   const read = files as ExperimentFiles
   faults.push(...checkSettings(read), ...crossCheck(read))

@@ -6,13 +6,14 @@
  * This file has no I/O: config/load.ts reads, checks and resolves.
  */
 import { z } from 'zod'
+import { PROVENANCE_START } from './provenance.ts'
 
 const name = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]*$/, 'a letter, then letters, digits, _ or -')
 const provenance = z
   .string()
   .regex(
-    /^(S|F|C|K-high|K-med|K-low|A|document)\b/,
-    'start with S, F, C, K-high, K-med, K-low, A or document (docs/physics/provenance.md)'
+    PROVENANCE_START,
+    'write a mark, a colon and words, clauses apart by semicolons: "K-high: cells; A: z"; marks are S, F, C, K-high, K-med, K-low, A, document'
   )
   .describe('where the numbers come from: "F: source; A: the others"; see docs/physics/provenance.md')
 const positive = z.number().positive()
