@@ -37,7 +37,7 @@ export class BusFace implements RegisterFace {
 
   startOfSpill(spill: number): void {
     const fault = this.#faults.take(REGISTER_FAULTS, spill)
-    if (fault !== undefined) this.#failing = fault.kind === 'register-silent' ? 'silent' : 'device-failure'
+    if (fault !== undefined) this.#failing = fault.kind === 'register-silent' ? 'silent' : 'illegal-value'
   }
 
   read(space: string, address: number, count: number): number[] | RegisterRefusal {
@@ -58,7 +58,7 @@ export class BusFace implements RegisterFace {
     for (const [i, value] of values.entries()) {
       const result = this.#bank.write(address + i, value >>> 0)
       if (result === 'missing') return 'illegal-address'
-      if (result === 'refused') return 'device-failure'
+      if (result === 'refused') return 'illegal-value'
     }
     return undefined
   }

@@ -104,7 +104,8 @@ export class SlinkBridge implements ByteFace {
       input: new Uint8Array(0)
     }
     this.#connection = connection
-    if (!this.#isRefusing) this.#hello()
+    if (this.#isRefusing) this.hangUp()
+    else this.#hello()
     this.flush()
     return {
       receive: (bytes) => {
@@ -116,14 +117,10 @@ export class SlinkBridge implements ByteFace {
     }
   }
 
-  /** Heartbeats; a connection that came while refusing is closed here. */
+  /** Time passes: heartbeats. */
   advance(dtNs: number): void {
     const connection = this.#connection
     if (connection === undefined) return
-    if (this.#isRefusing) {
-      this.hangUp()
-      return
-    }
     connection.sinceHeartbeatNs += dtNs
     while (connection.sinceHeartbeatNs >= HEARTBEAT_NS) {
       connection.sinceHeartbeatNs -= HEARTBEAT_NS
@@ -182,7 +179,7 @@ export class SlinkBridge implements ByteFace {
     this.#isSilent = isSilent
   }
 
-  /** Fault: connections are closed again as soon as time passes. */
+  /** Fault: every new connection is closed at once. */
   setRefusing(isRefusing: boolean): void {
     this.#isRefusing = isRefusing
   }

@@ -52,7 +52,9 @@ describe('Landau distribution', () => {
       let above = 0
       for (let i = 0; i < n; i++) if (landauAmplitude(chance.uniform(), 0.12) > threshold) above++
       const expected = landauEfficiency(threshold, 0.12)
-      expect(Math.abs(above / n - expected)).toBeLessThan(5 * Math.sqrt((expected * (1 - expected) + 1e-4) / n))
+      expect(Math.abs(above / n - expected)).toBeLessThan(
+        5 * Math.sqrt((expected * (1 - expected) + 1e-4) / n)
+      )
     }
   })
 })
