@@ -18,6 +18,7 @@ import {
   EQUIPMENT_BYTES,
   hasData,
   isKnownType,
+  isRunFile,
   isSameEvent,
   isSizeGood,
   OLD_EQUIPMENT_BYTES,
@@ -65,25 +66,24 @@ export interface DateBody {
 
 export type ReportFault = (code: DataFaultCode, offset: number, place?: FaultPlace) => void
 
-const EMPTY: DateBody = { subs: [], equipments: [] }
 /** sub-events inside sub-events that are followed; the format has none */
 const NESTING_MAX = 4
 
-/** Never throws. Only end of spill, physics and calibration events have a body that is read. */
+/**
+ * Never throws. Only end of spill, physics and calibration events have equipments that are read; where there are
+ * sub-events, their own type decides, as in the reference decoder.
+ */
 export function readBody(view: DataView, event: DateEvent, report: ReportFault): DateBody {
   const { header, body, end, offset } = event
-  if (header.isSwapped) {
-    report('EVENT_SWAPPED', offset)
-    return EMPTY
-  }
-  if (!hasData(header.type)) {
-    if (!isKnownType(header.type)) report('EVENT_UNKNOWN', offset, { got: header.type })
-    return EMPTY
-  }
   const reader = new BodyReader(view, header, report)
   const isOrphan = body === offset
-  if (header.isSuper || isOrphan) return { subs: reader.subEvents(body, end), equipments: [] }
-  return { subs: [], equipments: reader.equipments(body, end, header) }
+  if (!header.isSuper && !isOrphan)
+    return { subs: [], equipments: reader.equipments(offset, body, end, header) }
+  if (header.isSwapped) report('EVENT_SWAPPED', offset)
+  const subs = reader.subEvents(body, end)
+  const isTypeWrong = !hasData(header.type) && subs.some((sub) => hasData(sub.header.type))
+  if (isTypeWrong || !isKnownType(header.type)) report('EVENT_UNKNOWN', offset, { got: header.type })
+  return { subs, equipments: [] }
 }
 
 class BodyReader {
@@ -118,7 +118,7 @@ class BodyReader {
         this.#report('SUBEVENT_NESTED', at)
         if (depth < NESTING_MAX) subs.push(...this.subEvents(at + header.headLen, next, depth + 1))
       } else if (isOurs) {
-        const equipments = this.equipments(at + header.headLen, next, header)
+        const equipments = this.equipments(at, at + header.headLen, next, header)
         subs.push({ offset: at, size: next - at, header, equipments })
       }
       at = next
@@ -135,8 +135,13 @@ class BodyReader {
     return end
   }
 
-  equipments(from: number, end: number, header: DateHeader): Equipment[] {
+  /** Equipments from `from` to `end`, of the event or sub-event that starts at `start`. */
+  equipments(start: number, from: number, end: number, header: DateHeader): Equipment[] {
     const equipments: Equipment[] = []
+    if (!isKnownType(header.type) || (!hasData(header.type) && from < end && !isRunFile(header.type)))
+      this.#report('EVENT_UNKNOWN', start, { got: header.type })
+    if (header.isSwapped) this.#report('EVENT_SWAPPED', start)
+    if (header.isSwapped || !hasData(header.type)) return equipments
     const headBytes = header.isOld ? OLD_EQUIPMENT_BYTES : EQUIPMENT_BYTES
     let at = from
     while (at < end) {

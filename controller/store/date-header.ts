@@ -16,7 +16,7 @@ export const OLD_EQUIPMENT_BYTES = 12
 /** version words below this mean the old form */
 const FIRST_VERSION = 0xffff
 /** a header that claims more than this is damaged */
-const HEADER_BYTES_MAX = 4096
+const HEADER_BYTES_MAX = 256
 /** attribute bit 68: the body is sub-events */
 export const SUPER_EVENT_BIT = 0x10
 export const VOID_ID = 0xffffffff
@@ -118,6 +118,10 @@ export const isSizeGood = (header: DateHeader): boolean =>
 
 /** Types whose body is read: end of spill, physics, calibration. */
 export const hasData = (type: number): boolean => type >= DateType.endOfSpill && type <= DateType.calibration
+
+/** Types whose body is a file of the run, not equipments. */
+export const isRunFile = (type: number): boolean =>
+  type === DateType.startOfRunFiles || type === DateType.endOfRunFiles
 
 export const isKnownType = (type: number): boolean => type >= 1 && type <= LAST_TYPE
 

@@ -12,6 +12,7 @@
 import type { DataFaultCode } from '../../core/data-fault.ts'
 import {
   DATE_MAGIC,
+  HEADER_BYTES,
   type DateHeader,
   hasData,
   isHeaderAt,
@@ -68,7 +69,9 @@ export function* walkDate(bytes: Uint8Array, isFinal = true): Generator<DateItem
       isResynchronised = true
       continue
     }
-    const isOrphan: boolean = isResynchronised && hasSuperEvents && !header.isSuper && hasData(header.type)
+    const isBare = header.size === header.headLen
+    const isOrphan: boolean =
+      isResynchronised && hasSuperEvents && !header.isSuper && hasData(header.type) && !isBare
     const { end, faults }: Extent = isOrphan
       ? stream.endOfSubEvents(at, header)
       : stream.endOfEvent(at, header)
@@ -171,7 +174,7 @@ class Stream {
   /** The next header after `at` that does not belong to this event as a sub-event. */
   #nextEvent(at: number, header: DateHeader): number {
     const parts = this.#parts(at, header)
-    let next = this.nextHeader(at + header.headLen)
+    let next = this.nextHeader(at + HEADER_BYTES)
     // a sub-event with wrong numbers still belongs to an event that closes
     while (next < this.#bytes.length && (this.#isPart(next, header) || parts?.has(next) === true))
       next = this.nextHeader(next + 8)
@@ -192,7 +195,7 @@ class Stream {
     const starts = new Set<number>()
     let p = at + header.headLen
     while (p < end) {
-      const bytes = header.isSuper ? this.#subEventBytes(p) : this.#equipmentBytes(p, header)
+      const bytes = header.isSuper ? this.#subEventBytes(p, header) : this.#equipmentBytes(p, header)
       if (bytes === 0) return undefined
       starts.add(p)
       p += bytes
@@ -200,10 +203,11 @@ class Stream {
     return p === end ? starts : undefined
   }
 
-  #subEventBytes(at: number): number {
+  #subEventBytes(at: number, event: DateHeader): number {
     const header = readDateHeader(this.view, at)
-    const isSubEvent = header !== undefined && header.hasMagic && header.isPlausible && !header.isSuper
-    return isSubEvent && isSizeGood(header) ? header.size : 0
+    if (header === undefined || !header.hasMagic || !header.isPlausible || !isSizeGood(header)) return 0
+    // with other numbers it is the next event, which a lying size would swallow
+    return header.isSuper && !isSameEvent(event, header) ? 0 : header.size
   }
 
   #equipmentBytes(at: number, header: DateHeader): number {
@@ -218,6 +222,7 @@ class Stream {
   /** A header whose magic word alone is damaged. */
   #isLikeHeader(at: number): boolean {
     const header = readDateHeader(this.view, at)
-    return header !== undefined && header.isPlausible && isSizeGood(header) && isKnownType(header.type)
+    if (header === undefined || header.hasMagic) return false
+    return header.isPlausible && isSizeGood(header) && isKnownType(header.type)
   }
 }

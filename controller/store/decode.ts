@@ -283,7 +283,9 @@ class EventDecoder {
       size: sub.size
     }))
     const equipments = body.equipments.map((equipment) => this.#equipment(equipment))
-    if (hasData(header.type) && !header.isSwapped) this.#checkSources(offset)
+    const isUnpacked = subs.length > 0 ? body.subs.some((sub) => hasData(sub.header.type)) : !header.isSwapped
+    if (hasData(header.type) ? isUnpacked || header.isSuper : subs.length > 0 && isUnpacked)
+      this.#checkSources(offset)
     return {
       type: header.type,
       run: header.run,
