@@ -106,7 +106,7 @@ export function refusal(
   commands: readonly CommandState[],
   isConnected: boolean
 ): string | undefined {
-  if (!isConnected) return 'no connection to the controller'
+  if (!isConnected) return 'no connection'
   if (name === 'make-safe') return undefined
   const state = commands.find((command) => command.name === name)
   if (state === undefined) return 'this controller does not offer it'

@@ -1,6 +1,6 @@
 import { useComputed } from '@preact/signals'
 import { attentionOf } from '../logic/attention.ts'
-import { snapshot } from '../state/store.ts'
+import { isLive, snapshot } from '../state/store.ts'
 import { SeverityMark } from './marks.tsx'
 
 /** Lines shown; the rest is a number. */
@@ -12,7 +12,11 @@ export function AttentionBand() {
   if (items.value.length === 0)
     return (
       <section class="attention quiet" aria-label="Attention">
-        <p class="muted">Nothing needs you.</p>
+        <p class="muted">
+          {isLive.value
+            ? 'Nothing needs you.'
+            : 'Whether something needs you is not known without the controller.'}
+        </p>
       </section>
     )
   const hidden = items.value.length - SHOWN_MAX

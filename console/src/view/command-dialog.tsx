@@ -43,7 +43,7 @@ function StartDialog({ open }: { open: OpenDialog }) {
       parsed.spills === undefined
         ? 'until somebody stops it'
         : plural(parsed.spills, 'spill') +
-          (cycleMs === null ? '' : `, about ${durationText(parsed.spills * cycleMs)} of beam`)
+          (cycleMs === null ? '' : `, about ${durationText(parsed.spills * cycleMs)} with beam`)
     return (
       <Review open={open} command={command} onBack={() => setReviewing(false)}>
         <Change to={RUN_LOOKS.running.word} />
@@ -103,7 +103,7 @@ function StopDialog({ open }: { open: OpenDialog }) {
   const current = run.value
   return (
     <Review open={open} command={{ name: 'stop' }}>
-      <Change to={RUN_LOOKS.configured.word} />
+      <Change to={`${RUN_LOOKS.stopping.word}, then the run is closed`} />
       <Line name="Run">
         {open.run ?? 'none'}, {plural(current?.spillsDone ?? 0, 'spill')} done
         {current?.spillsWanted == null ? '' : ` of ${countText(current.spillsWanted)}`}
@@ -126,7 +126,7 @@ function MakeSafeDialog({ open }: { open: OpenDialog }) {
       }}
     >
       <Change to={RUN_LOOKS.safe.word} />
-      <Line name="Run">{open.run === null ? 'none' : `${open.run} ends at once, marked interrupted`}</Line>
+      <Line name="Run">{open.run === null ? 'none' : `${open.run} ends at once`}</Line>
       <Line name="Triggers">inhibited at once</Line>
       <Line name="Voltages, magnets">not changed</Line>
       <label>
@@ -215,7 +215,7 @@ function Review(props: {
             Back
           </button>
         )}
-        <button type="button" ref={cancel} onClick={leave}>
+        <button type="button" autofocus ref={cancel} onClick={leave}>
           Cancel
         </button>
       </div>

@@ -122,7 +122,7 @@ export function ExposureTile() {
             'spills',
             current === undefined
               ? NONE
-              : `${countText(current.spillsDone)}${wanted === null ? ', until stopped' : ` of ${countText(wanted)}`}`
+              : `${countText(current.spillsDone)}${wanted === null ? (current.number === null ? '' : ', until stopped') : ` of ${countText(wanted)}`}`
           ],
           [lastText('good of', spills.value.length), percentText(goodFraction(spills.value))],
           ['events built', countText(current?.eventsBuilt ?? null)],

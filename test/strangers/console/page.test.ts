@@ -129,6 +129,7 @@ describe.skipIf(executablePath === undefined)('shift page', () => {
     for (const name of ['Start run', 'Stop run 4711', 'Make safe', 'Recover'])
       expect(await page.getByRole('button', { name }).isDisabled()).toBe(true)
     expect(await page.locator('.signal s').count()).toBe(server.snapshot.signals.length)
+    expect(await page.getByText('Nothing needs you.').count()).toBe(0)
     await page.screenshot({ path: `${shots}/lost-1920x1080-light.png` })
 
     server.changeUnheard({ run: { ...server.snapshot.run, eventsSelected: 600 } })
@@ -194,7 +195,7 @@ describe.skipIf(executablePath === undefined)('shift page', () => {
     await dialog.getByLabel('Note').fill('<b>first light</b>')
     await page.keyboard.press('Enter')
     await dialog.getByText('Idle → Running').waitFor()
-    await dialog.getByText('100 spills, about 24 min 00 s of beam').waitFor()
+    await dialog.getByText('100 spills, about 24 min 00 s with beam').waitFor()
     await dialog.getByText('<b>first light</b>').waitFor()
     await page.screenshot({ path: `${shots}/start-review-1920x1080-light.png` })
     await dialog.getByRole('button', { name: 'Start run' }).click()
@@ -230,6 +231,19 @@ describe.skipIf(executablePath === undefined)('shift page', () => {
     await page.getByRole('dialog').waitFor({ state: 'detached' })
     expect(server.commands).toEqual([])
   })
+
+  it.each(['Stop run 4711', 'Make safe'])(
+    'gives no command when Enter is pressed twice on %s',
+    async (name) => {
+      await open(running())
+      await page.getByRole('button', { name }).focus()
+      await page.keyboard.press('Enter')
+      await page.getByRole('dialog', { name }).waitFor()
+      await page.keyboard.press('Enter')
+      await page.getByRole('dialog').waitFor({ state: 'detached' })
+      expect(server.commands).toEqual([])
+    }
+  )
 
   it('says why a stop failed, in the words of the server', async () => {
     await open(running())
@@ -275,6 +289,12 @@ describe.skipIf(executablePath === undefined)('shift page', () => {
     })
     expect(await page.locator('.status').innerText()).toBe(nasty)
     expect(await page.locator('#page img').count()).toBe(0)
+  })
+
+  it('says so when it is told something that it cannot draw, and never shows a blank page', async () => {
+    await open(running())
+    server.change({ devices: [null as never] })
+    await page.getByRole('alert').getByText('This page met something that it cannot draw').waitFor()
   })
 
   it('lists its keys on ?, walks along the spills by arrows and shows the reason and the ledger', async () => {
