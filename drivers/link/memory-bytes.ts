@@ -104,7 +104,8 @@ class MemoryByteLink implements ByteLink {
       this.#end(`more than ${limits.memoryLinkBacklogBytesMax} bytes wait for a paused receiver`)
       return
     }
-    connection.inbound.push(bytes.slice())
+    // not slice(): of a Buffer that is a view
+    connection.inbound.push(new Uint8Array(bytes))
     connection.inboundBytes += bytes.length
     this.#schedule()
   }
