@@ -4,7 +4,13 @@ import type { ByteFace, RegisterFace, SimDevice } from '../../../hil-sim/device/
 /** A small experiment for tests of the hall: a target of 3 x 3 cells, one HCAL, a veto, the trigger counters. */
 
 const provenance = 'A: test'
-const detector = (name: string, kin: string, role: Detector['role'], zM: number, more: object = {}): Detector => ({
+const detector = (
+  name: string,
+  kin: string,
+  role: Detector['role'],
+  zM: number,
+  more: object = {}
+): Detector => ({
   name,
   kin,
   number: 0,
@@ -32,7 +38,14 @@ const COUNTERS = ['S0', 'S1', 'V0', 'S4', 'Smu']
 
 function makeChannels(): Channel[] {
   const channels: Channel[] = []
-  const add = (name: string, part: string, cells: number, source: number, adc: number, first: number): void => {
+  const add = (
+    name: string,
+    part: string,
+    cells: number,
+    source: number,
+    adc: number,
+    first: number
+  ): void => {
     const kin = detectors.find((d) => d.name === name)!.kin
     for (let i = 0; i < cells * cells; i++)
       channels.push({
@@ -79,7 +92,14 @@ const board = (id: string, source: number, adcs: readonly number[]): DeviceConfi
   provenance
 })
 
-const line = (name: string, l: number, require: string[], veto: string[], prescale: number, randomRateHz = 0) => ({
+const line = (
+  name: string,
+  l: number,
+  require: string[],
+  veto: string[],
+  prescale: number,
+  randomRateHz = 0
+) => ({
   name,
   line: l,
   require,

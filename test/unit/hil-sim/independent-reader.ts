@@ -21,7 +21,7 @@ export function readFrames(bytes: Uint8Array): { frames: Frame[]; garbage: numbe
   const b = Buffer.from(bytes)
   const frames: Frame[] = []
   let garbage = 0
-  for (let at = 0; at < b.length; ) {
+  for (let at = 0; at < b.length;) {
     const length = at + 20 <= b.length ? b.readUInt32LE(at + 8) : -1
     const isWhole =
       length >= 0 &&
@@ -78,11 +78,11 @@ export function readBlock(payload: Buffer): Block {
 /** Modules of an undamaged block. */
 export function readModules(words: readonly number[]): Module[] {
   const modules: Module[] = []
-  for (let at = 0; at < words.length; ) {
+  for (let at = 0; at < words.length;) {
     const h = words[at]!
     const size = (h >>> 12) % 4096
     const channels: Module['channels'] = []
-    for (let i = at + 1; i < at + size; ) {
+    for (let i = at + 1; i < at + size;) {
       const c = words[i++]!
       const n = (c >>> 16) % 512
       const samples: number[] = []
@@ -92,7 +92,14 @@ export function readModules(words: readonly number[]): Module[] {
       }
       channels.push({ number: (c >>> 26) % 16, sum: c % 65536, samples })
     }
-    modules.push({ key: h >>> 30, event: h % 4096, size, port: (h >>> 27) % 8, adc: (h >>> 25) % 4, channels })
+    modules.push({
+      key: h >>> 30,
+      event: h % 4096,
+      size,
+      port: (h >>> 27) % 8,
+      adc: (h >>> 25) % 4,
+      channels
+    })
     at += Math.max(1, size)
   }
   return modules

@@ -14,7 +14,12 @@ const cycle = {
 }
 
 function watch(mode: CycleMode, faults: readonly FaultInput[] = [], spills = { next: 1 }) {
-  const machine = new SpsMachine({ cycle, mode, utcAt: (ns) => new Date(ns / 1e6), nextSpill: () => spills.next })
+  const machine = new SpsMachine({
+    cycle,
+    mode,
+    utcAt: (ns) => new Date(ns / 1e6),
+    nextSpill: () => spills.next
+  })
   const marks: [Mark, number][] = []
   const cycles: MachineCycle[] = []
   const beam: boolean[] = []
