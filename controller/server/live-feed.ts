@@ -55,8 +55,8 @@ export class LiveFeed {
       this.#sent.set(field, text)
       change[field] = value
     }
-    if (Object.keys(change).length > 0) this.#n++
-    // An empty change still says that the controller lives: the page shows the age of the newest datum.
+    // An empty change says that the controller lives: the page shows the age of the newest datum.
+    this.#n++
     this.send({ kind: 'change', n: this.#n, utc: this.#utc, change })
   }
 

@@ -34,11 +34,11 @@ test('a client gets the snapshot, then only what changed, numbered without a gap
   state.title = 'c'
   feed.update(at(3))
   const [first, ...changes] = page.messages
-  expect(first).toMatchObject({ kind: 'snapshot', snapshot: { n: 0, title: 'a' } })
+  expect(first).toMatchObject({ kind: 'snapshot', snapshot: { n: 1, title: 'a' } })
   expect(changes).toMatchObject([
-    { kind: 'change', n: 1, change: { title: 'b' } },
-    { kind: 'change', n: 1, change: {} },
-    { kind: 'change', n: 2, change: { title: 'c' } }
+    { kind: 'change', n: 2, change: { title: 'b' } },
+    { kind: 'change', n: 3, change: {} },
+    { kind: 'change', n: 4, change: { title: 'c' } }
   ])
   expect(changes[0]).not.toHaveProperty('change.simulated')
 })
@@ -49,7 +49,7 @@ test('one that joins later starts from the newest state and number', () => {
   feed.update(at(1))
   const page = client()
   feed.join(page, at(2))
-  expect(page.messages[0]).toMatchObject({ snapshot: { n: 1, title: 'z', utc: at(2).toISOString() } })
+  expect(page.messages[0]).toMatchObject({ snapshot: { n: 2, title: 'z', utc: at(2).toISOString() } })
 })
 
 test('a client that does not take its messages is cut off and the others go on', () => {

@@ -33,7 +33,7 @@ test('gives the snapshot to a page of its own and to programs of this machine', 
   await make()
   const answer = await server.inject({ url: '/api/snapshot', headers: local })
   expect(answer.statusCode).toBe(200)
-  expect(answer.json()).toMatchObject({ n: 0, title: 'test' })
+  expect(answer.json()).toMatchObject({ n: 1, title: 'test' })
 })
 
 test.each([
