@@ -29,7 +29,7 @@ function strike(fault: FaultInput | undefined, spills = 3): Outcome {
   const experiment = makeExperiment()
   const hall = new Hall({ experiment, seed: 3, cycle: 'fast', start: new Date(0) })
   const listener = new Listener(hall.devices[0]!)
-  if (fault !== undefined) hall.inject({ device: BOARD, at, ...fault })
+  if (fault !== undefined) hall.inject({ device: BOARD, ...fault })
   arm(hall.devices, experiment)
   for (let i = 0; i < spills; i++) hall.advance(300e6)
   const { frames, garbage } = readFrames(listener.bytes())
