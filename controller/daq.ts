@@ -5,7 +5,7 @@
 import { appendFileSync, mkdirSync, readFileSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadExperiment } from '../config/load.ts'
-import { SystemClock } from '../core/clock.ts'
+import { isAborted, SystemClock } from '../core/clock.ts'
 import { sentence } from '../core/errors.ts'
 import { LineJournal } from '../core/journal.ts'
 import { limits } from '../core/limits.ts'
@@ -58,7 +58,7 @@ const slow = new SlowClient(clock, () => {
   }
 })
 const plane = makeDataPlane(experiment, log)
-const store = new FileStore(options.data, experiment, plane.sources, (run, file) =>
+const store = new FileStore(options.data, plane.sources, experiment.store.zstdLevel, (run, file) =>
   records.addFile(run, file)
 )
 
@@ -98,14 +98,14 @@ const server = await makeServer({
 
 const ending = new AbortController()
 async function every(period: number, name: string, work: () => void): Promise<void> {
-  while (!ending.signal.aborted) {
+  while (!isAborted(ending.signal)) {
     await clock.sleep(name, period, ending.signal).catch(() => undefined)
-    if (!ending.signal.aborted) work()
+    if (!isAborted(ending.signal)) work()
   }
 }
 
 async function end(reason: string, condition: 'interrupted' | 'aborted'): Promise<void> {
-  if (ending.signal.aborted) return
+  if (isAborted(ending.signal)) return
   ending.abort()
   log.info({ reason }, 'data acquisition ends')
   const inOrder = async (): Promise<void> => {

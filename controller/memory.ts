@@ -5,6 +5,7 @@
  */
 import type { SpillSummary } from '../console/api/api.ts'
 import type { Experiment } from '../config/schema.ts'
+import { isAborted } from '../core/clock.ts'
 import { ErrorCode, SpillwayError } from '../core/errors.ts'
 import { LineJournal } from '../core/journal.ts'
 import { silentLog } from '../core/log.ts'
@@ -79,7 +80,9 @@ function memoryLinks(hall: Hall, clock: VirtualClock): LinkFactory {
     const [device, name] = url.replace('memory://', '').split('/')
     const face = hall.devices.find(({ id }) => id === device)?.faces[name ?? '']
     if (face?.kind !== kind)
-      throw new SpillwayError(ErrorCode.internal, `${url}: no face of kind ${kind}`, { got: face?.kind ?? 'none' })
+      throw new SpillwayError(ErrorCode.internal, `${url}: no face of kind ${kind}`, {
+        got: face?.kind ?? 'none'
+      })
     return face as Extract<Face, { kind: K }>
   }
   return {
@@ -155,7 +158,9 @@ export async function runVirtually(options: VirtualRun): Promise<VirtualRunResul
     await clock.resolve(whole(), PATIENCE_PER_SPILL * (options.spills + 1))
   } finally {
     ending.abort()
-    await clock.resolve(Promise.allSettled([acquisition.close(), ...slow.keepers.map((keeper) => keeper.stop())]))
+    await clock.resolve(
+      Promise.allSettled([acquisition.close(), ...slow.keepers.map((keeper) => keeper.stop())])
+    )
   }
   const { state, status } = acquisition.run
   return {
@@ -170,10 +175,10 @@ export async function runVirtually(options: VirtualRun): Promise<VirtualRunResul
 
 /** The hall lives in the same virtual time. */
 async function pace(hall: Hall, clock: VirtualClock, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
+  while (!isAborted(signal)) {
     const step = hall.untilNextNs()
     await clock.sleep('hall', step, signal).catch(() => undefined)
-    if (!signal.aborted) hall.advance(step)
+    if (!isAborted(signal)) hall.advance(step)
   }
 }
 

@@ -1,7 +1,7 @@
 import type { SpillSummary } from '../console/api/api.ts'
 import { type Clock, isAborted } from '../core/clock.ts'
 import { BlockHeader, type EventBlock } from '../core/block.ts'
-import { sentence } from '../core/errors.ts'
+import { ErrorCode, sentence, SpillwayError } from '../core/errors.ts'
 import type { FragmentSink } from '../core/fragment.ts'
 import type { Journal } from '../core/journal.ts'
 import type { Log } from '../core/log.ts'
@@ -77,7 +77,7 @@ export class Readout implements RunReadout {
   /** selected events by spill */
   readonly #selected = new Map<number, number>()
   readonly #inStore = new Set<Promise<void>>()
-  #storeFailure: unknown
+  #storeFailure: SpillwayError | undefined
   #watching: Promise<void> | undefined
   #stop = new AbortController()
   #openSince: RunNs | undefined
@@ -223,7 +223,10 @@ export class Readout implements RunReadout {
   /** A promise of the store that nobody awaits at once; its failure ends the run with the next spill. */
   #keep(work: Promise<void>): void {
     const kept = work.catch((error: unknown) => {
-      this.#storeFailure ??= error
+      this.#storeFailure ??=
+        error instanceof SpillwayError
+          ? error
+          : new SpillwayError(ErrorCode.internal, sentence(error), { cause: error })
       this.#o.log.error({ why: sentence(error) }, 'raw data could not be written')
     })
     this.#inStore.add(kept)
@@ -247,13 +250,12 @@ export class Readout implements RunReadout {
   }
 
   async #closeSpill(): Promise<void> {
-    if (!this.builder.isSpillOpen) return
+    const { spill } = this
+    if (spill === undefined) return
     const isOverdue = !this.builder.isSpillComplete() && this.#forced === undefined
-    const scalers = this.#forced === undefined ? await this.#scalers(this.builder.spill) : undefined
-    // an overrun may have closed it meanwhile
-    if (!this.builder.isSpillOpen) return
-    const ledger = this.builder.closeSpill(scalers?.accepted)
-    await this.#finish(ledger, scalers, isOverdue)
+    const scalers = this.#forced === undefined ? await this.#scalers(spill) : undefined
+    if (this.spill !== spill) return // an overrun has closed it meanwhile
+    await this.#finish(this.builder.closeSpill(scalers?.accepted), scalers, isOverdue)
   }
 
   /** A source begins the next spill: the present one ends here and now. */
@@ -285,7 +287,7 @@ export class Readout implements RunReadout {
       isOverdue,
       forced,
       inherited: this.#o.runConditions(),
-      storeFailure: this.#storeFailure === undefined ? undefined : sentence(this.#storeFailure)
+      storeFailure: this.#storeFailure?.describe()
     })
     monitor.endOfSpill()
     this.#o.journal.write('spill-closed', { ...summary })
