@@ -29,7 +29,9 @@ function misspelling(word: string, known: string): number {
   if (a.length >= 3 && b.startsWith(a)) return 0.5
   const bareA = withoutUnit(word).toLowerCase()
   const bareB = withoutUnit(known).toLowerCase()
-  return Math.min(editDistance(a, b), editDistance(a, bareB) + 0.5, editDistance(bareA, bareB) + 0.5)
+  const edits = Math.min(editDistance(a, b), editDistance(a, bareB) + 0.5, editDistance(bareA, bareB) + 0.5)
+  // The first letter is seldom wrong: of V0 and S1, V1 means V0.
+  return a[0] === b[0] ? edits - 0.1 : edits
 }
 
 /** The known word that `word` most likely stands for; undefined when none is near. */
