@@ -4,8 +4,8 @@
  * the shared memory; keeps nothing of its own in memory, so that any number of threads may run it.
  *
  * Eight samples a step: the even ones are the low halves of four 32-bit lanes, the odd ones the high halves. Hits
- * start at multiples of 8 samples, and what fills the last eight is 0: it never exceeds the largest y, adds nothing
- * to the integer sums, and is not searched beyond the peak.
+ * start at multiples of 8 samples, and what fills the last eight is 0: it never exceeds the largest y, and adds
+ * nothing to the integer sums. pmin and pmax are one instruction each, where min and max also look for NaN.
  */
 
 // bits of HitStatus in core/block.ts
@@ -15,14 +15,24 @@ const PEDESTAL_NOISY: u32 = 1 << 3
 const EMPTY: u32 = 1 << 7
 const CLEARED: u32 = ~(SATURATED | PILE_UP | PEDESTAL_NOISY | EMPTY)
 
-function sampleAt(from: usize, i: i32): i32 {
-  return <i32>load<u16>(from + ((<usize>i) << 1))
+/** y of sample i */
+function at(from: usize, i: i32, pedestalEven: f32, pedestalOdd: f32): f32 {
+  return <f32>load<u16>(from + ((<usize>i) << 1)) - ((i & 1) === 0 ? pedestalEven : pedestalOdd)
+}
+
+/** y of samples i .. i + 3, i a multiple of 4, in their order */
+function fourAt(from: usize, i: i32, pedestals: v128): v128 {
+  return f32x4.sub(f32x4.convert_i32x4_s(v128.load16x4_u(from + ((<usize>i) << 1))), pedestals)
+}
+
+function larger(a: f32, b: f32): f32 {
+  return a < b ? b : a
 }
 
 function largestOf(v: v128): f32 {
-  return max<f32>(
-    max<f32>(f32x4.extract_lane(v, 0), f32x4.extract_lane(v, 1)),
-    max<f32>(f32x4.extract_lane(v, 2), f32x4.extract_lane(v, 3))
+  return larger(
+    larger(f32x4.extract_lane(v, 0), f32x4.extract_lane(v, 1)),
+    larger(f32x4.extract_lane(v, 2), f32x4.extract_lane(v, 3))
   )
 }
 
@@ -31,6 +41,8 @@ function sumOf(v: v128): i32 {
     i32x4.extract_lane(v, 0) + i32x4.extract_lane(v, 1) + i32x4.extract_lane(v, 2) + i32x4.extract_lane(v, 3)
   )
 }
+
+const LANES = i32x4(0, 1, 2, 3)
 
 export function waveform(
   count: i32,
@@ -93,15 +105,15 @@ export function waveform(
       let sumEven = i32x4.splat(0)
       let sumOdd = i32x4.splat(0)
       let highest = f32x4.splat(-Infinity)
-      for (let at = from; at < end; at += 16) {
-        const v = v128.load(at)
+      for (let eight = from; eight < end; eight += 16) {
+        const v = v128.load(eight)
         const even = v128.and(v, low)
         const odd = i32x4.shr_u(v, 16)
         largest = i16x8.max_u(largest, v)
         sumEven = i32x4.add(sumEven, even)
         sumOdd = i32x4.add(sumOdd, odd)
-        highest = f32x4.max(highest, f32x4.sub(f32x4.convert_i32x4_s(even), pedestalsEven))
-        highest = f32x4.max(highest, f32x4.sub(f32x4.convert_i32x4_s(odd), pedestalsOdd))
+        highest = f32x4.pmax(highest, f32x4.sub(f32x4.convert_i32x4_s(even), pedestalsEven))
+        highest = f32x4.pmax(highest, f32x4.sub(f32x4.convert_i32x4_s(odd), pedestalsOdd))
       }
       amplitude = largestOf(highest)
       if (v128.any_true(i16x8.ge_u(largest, i16x8.splat(<i16>saturation)))) status |= SATURATED
@@ -114,45 +126,68 @@ export function waveform(
       else {
         const wanted = f32x4.splat(amplitude)
         let peak = 0
-        for (let at = from; at < end; at += 16) {
-          const v = v128.load(at)
+        for (let eight = from; eight < end; eight += 16) {
+          const v = v128.load(eight)
           const yEven = f32x4.sub(f32x4.convert_i32x4_s(v128.and(v, low)), pedestalsEven)
           const yOdd = f32x4.sub(f32x4.convert_i32x4_s(i32x4.shr_u(v, 16)), pedestalsOdd)
           const isEven = i32x4.bitmask(f32x4.eq(yEven, wanted))
           const isOdd = i32x4.bitmask(f32x4.eq(yOdd, wanted))
           if ((isEven | isOdd) !== 0) {
             // ctz(0) is 32: far behind any sample
-            peak = ((<i32>(at - from)) >> 1) + min<i32>(ctz(isEven) << 1, (ctz(isOdd) << 1) + 1)
+            peak = ((<i32>(eight - from)) >> 1) + min<i32>(ctz(isEven) << 1, (ctz(isOdd) << 1) + 1)
             break
           }
         }
 
         const level = fraction * amplitude
-        let above = amplitude
-        let valley = amplitude
-        let rise: f32 = 0
-        let i = peak - 1
-        for (; i >= 0; i--) {
-          const y = <f32>sampleAt(from, i) - ((i & 1) === 0 ? pedestalEven : pedestalOdd)
-          valley = min<f32>(valley, y)
-          rise = max<f32>(rise, y - valley)
-          if (y < level) {
-            time = (<f32>i + (level - y) / (above - y)) * period
-            i--
-            break
+        const pedestals = f32x4.replace_lane(
+          f32x4.replace_lane(pedestalsEven, 1, pedestalOdd),
+          3,
+          pedestalOdd
+        )
+        const peaks = i32x4.splat(peak)
+        const levels = f32x4.splat(level)
+        const infinite = f32x4.splat(Infinity)
+        // Away from the peak, four samples a step: the smallest y so far by two shifts. What is not on this side
+        // of the peak is set to the amplitude, which changes no minimum.
+        let below = -1
+        let valley = wanted
+        let rises = f32x4.splat(0)
+        for (let i = (peak - 1) & ~3; i >= 0; i -= 4) {
+          const isOutside = i32x4.ge_s(i32x4.add(i32x4.splat(i), LANES), peaks)
+          const y = v128.bitselect(wanted, fourAt(from, i, pedestals), isOutside)
+          let least = f32x4.pmin(y, v128.shuffle<f32>(y, infinite, 1, 2, 3, 4))
+          least = f32x4.pmin(least, v128.shuffle<f32>(least, infinite, 2, 3, 4, 5))
+          least = f32x4.pmin(least, valley)
+          rises = f32x4.pmax(rises, f32x4.sub(y, least))
+          valley = f32x4.splat(f32x4.extract_lane(least, 0))
+          if (below < 0) {
+            const isBelow = i32x4.bitmask(f32x4.lt(y, levels))
+            if (isBelow !== 0) below = i + 31 - clz(isBelow)
           }
-          above = y
         }
-        for (; i >= 0; i--) {
-          const y = <f32>sampleAt(from, i) - ((i & 1) === 0 ? pedestalEven : pedestalOdd)
-          valley = min<f32>(valley, y)
-          rise = max<f32>(rise, y - valley)
+        valley = wanted
+        let i = (peak + 1) & ~3
+        for (; i + 4 <= n; i += 4) {
+          const isOutside = i32x4.le_s(i32x4.add(i32x4.splat(i), LANES), peaks)
+          const y = v128.bitselect(wanted, fourAt(from, i, pedestals), isOutside)
+          let least = f32x4.pmin(y, v128.shuffle<f32>(infinite, y, 3, 4, 5, 6))
+          least = f32x4.pmin(least, v128.shuffle<f32>(infinite, least, 2, 3, 4, 5))
+          least = f32x4.pmin(least, valley)
+          rises = f32x4.pmax(rises, f32x4.sub(y, least))
+          valley = f32x4.splat(f32x4.extract_lane(least, 3))
         }
-        valley = amplitude
-        for (i = peak + 1; i < n; i++) {
-          const y = <f32>sampleAt(from, i) - ((i & 1) === 0 ? pedestalEven : pedestalOdd)
-          valley = min<f32>(valley, y)
-          rise = max<f32>(rise, y - valley)
+        let rise = largestOf(rises)
+        let lowest = f32x4.extract_lane(valley, 0)
+        for (i = i > peak ? i : peak + 1; i < n; i++) {
+          const y = at(from, i, pedestalEven, pedestalOdd)
+          if (y < lowest) lowest = y
+          rise = larger(rise, y - lowest)
+        }
+        if (below >= 0) {
+          const y = at(from, below, pedestalEven, pedestalOdd)
+          const above = at(from, below + 1, pedestalEven, pedestalOdd)
+          time = (<f32>below + (level - y) / (above - y)) * period
         }
         if (rise > pileUpRise) status |= PILE_UP
       }
