@@ -1,0 +1,215 @@
+import type { Clock } from '../../../core/clock.ts'
+import { ErrorCode, isCode, sentence, SpillwayError } from '../../../core/errors.ts'
+import { milliseconds, seconds } from '../../../core/units.ts'
+import type { ByteLink } from '../../link/link.ts'
+import { RequestQueue } from '../../link/request-queue.ts'
+import { parseDone, parseIdentification, type Identification } from './answers.ts'
+import { LineFramer } from './line-framer.ts'
+
+/** A module answers within milliseconds; the longest answer takes 0.7 s at 9600 baud. */
+const ANSWER_LIMIT = seconds(1)
+/** answer, and before it resynchronisation where that is due */
+const REQUEST_LIMIT = seconds(3)
+/** No byte for this long: nothing is on the way any more (20 characters at 9600 baud). */
+const QUIET = milliseconds(20)
+const QUIET_WAIT_MAX = milliseconds(500)
+/** Consecutive failures after which the supply is gone, whatever the line says: adapters hide an unplugged cable. */
+const FAILURES_MAX = 3
+
+/**
+ * One line at a time over a byte link: a request in flight, answers without any number that says which request
+ * they belong to. After a request that went wrong the port therefore resynchronises before the next one: it waits
+ * for silence, asks `*IDN?` and drops every line until the identification comes. A module answers in order, so no
+ * answer to an older request comes after that.
+ *
+ * Modules with `:CONF:SERIAL:ECHO 1` send every command back before its answer; the echo is recognised and dropped.
+ */
+export class ScpiPort {
+  /** lines that came when none was asked for, and late ones */
+  strayLines = 0
+  readonly #link: ByteLink
+  readonly #clock: Clock
+  readonly #queue: RequestQueue
+  readonly #onDead: (why: string) => void
+  readonly #framer = new LineFramer()
+  #waiting: { resolve(line: string): void; reject(error: unknown): void } | undefined
+  /** commands sent whose echo may still come, in order */
+  #echoes: string[] = []
+  #lastByteAt = 0
+  #isDirty = false
+  #failures = 0
+
+  /** @param onDead called when the module has not answered several times in a row */
+  constructor(id: string, link: ByteLink, clock: Clock, onDead: (why: string) => void) {
+    this.#link = link
+    this.#clock = clock
+    this.#onDead = onDead
+    this.#queue = new RequestQueue(id, clock)
+    link.receive((bytes) => {
+      this.#lastByteAt = clock.now()
+      this.#framer.push(bytes, (line) => this.#take(line))
+    })
+    link.onState((isOpen, why) => {
+      if (!isOpen) this.#waiting?.reject(new SpillwayError(ErrorCode.disconnected, `${id}: ${why}`))
+    })
+  }
+
+  /** bytes that were no part of a line */
+  get garbageBytes(): number {
+    return this.#framer.garbageBytes
+  }
+
+  /** First exchange after opening: whatever is still on the line is dropped. */
+  identify(signal: AbortSignal): Promise<Identification> {
+    this.#failures = 0
+    return this.#queue.run('*IDN?', REQUEST_LIMIT, (inner) => this.#resynchronise(inner), signal)
+  }
+
+  /** Asks, and asks once more when the answer is missing or senseless: reading changes nothing. */
+  async query<T>(command: string, parse: (line: string) => T | undefined, signal: AbortSignal): Promise<T> {
+    try {
+      return await this.#run(command, parse, [], signal)
+    } catch (error) {
+      const isWorthRepeating = isCode(error, ErrorCode.timeout) || isCode(error, ErrorCode.protocol)
+      if (!isWorthRepeating || !this.#link.isOpen) throw error
+      return this.#run(command, parse, [], signal)
+    }
+  }
+
+  /** Sends a command once, and resolves when the module says that it is done; what it did must be read back. */
+  async command(command: string, signal: AbortSignal): Promise<void> {
+    await this.#run('*OPC?', parseDone, [command], signal)
+  }
+
+  async #run<T>(
+    question: string,
+    parse: (line: string) => T | undefined,
+    before: readonly string[],
+    signal: AbortSignal
+  ): Promise<T> {
+    const name = [...before, question].join(' ')
+    try {
+      const value = await this.#queue.run(
+        name,
+        REQUEST_LIMIT,
+        (inner) => this.#exchange(question, parse, before, inner),
+        signal
+      )
+      this.#failures = 0
+      return value
+    } catch (error) {
+      if (isCode(error, ErrorCode.timeout) || isCode(error, ErrorCode.protocol)) this.#failed(error)
+      throw error
+    }
+  }
+
+  async #exchange<T>(
+    question: string,
+    parse: (line: string) => T | undefined,
+    before: readonly string[],
+    signal: AbortSignal
+  ): Promise<T> {
+    if (this.#isDirty) await this.#resynchronise(signal)
+    // until the answer is here, however this ends
+    this.#isDirty = true
+    this.#echoes = []
+    this.#framer.reset()
+    for (const command of before) await this.#send(command)
+    const line = await this.#ask(question, signal)
+    const value = parse(line)
+    if (value === undefined)
+      throw new SpillwayError(ErrorCode.protocol, `${question}: the answer makes no sense`, {
+        request: question,
+        got: line
+      })
+    this.#isDirty = false
+    return value
+  }
+
+  async #resynchronise(signal: AbortSignal): Promise<Identification> {
+    this.#isDirty = true
+    await this.#silence(signal)
+    this.#framer.reset()
+    this.#echoes = []
+    const identification = await this.#clock.within(
+      'resynchronise by *IDN?',
+      ANSWER_LIMIT,
+      async (inner) => {
+        let line = await this.#ask('*IDN?', inner)
+        for (;;) {
+          const found = parseIdentification(line)
+          if (found !== undefined) return found
+          this.strayLines++
+          line = await this.#nextLine(inner)
+        }
+      },
+      signal
+    )
+    // The request that went wrong may have been this one: then its answer came first, and ours comes now.
+    await this.#silence(signal)
+    this.#isDirty = false
+    return identification
+  }
+
+  async #silence(signal: AbortSignal): Promise<void> {
+    const until = this.#clock.now() + QUIET_WAIT_MAX
+    for (;;) {
+      const now = this.#clock.now()
+      const rest = this.#lastByteAt + QUIET - now
+      if (rest <= 0 || now >= until) return
+      await this.#clock.sleep('silence on the line', rest, signal)
+    }
+  }
+
+  #ask(question: string, signal: AbortSignal): Promise<string> {
+    return this.#clock.within(
+      `answer to ${question}`,
+      ANSWER_LIMIT,
+      async (inner) => {
+        const line = this.#nextLine(inner)
+        // the line may end before the write does; its rejection is the one that counts
+        line.catch(() => undefined)
+        await this.#send(question)
+        return line
+      },
+      signal
+    )
+  }
+
+  #nextLine(signal: AbortSignal): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const mine = { resolve, reject }
+      this.#waiting = mine
+      signal.addEventListener(
+        'abort',
+        () => {
+          if (this.#waiting === mine) this.#waiting = undefined
+        },
+        { once: true }
+      )
+    })
+  }
+
+  async #send(command: string): Promise<void> {
+    this.#echoes.push(command)
+    await this.#link.write(Buffer.from(`${command}\r\n`, 'latin1'))
+  }
+
+  #take(line: string): void {
+    if (line === '') return
+    if (line === this.#echoes[0]) {
+      this.#echoes.shift()
+      return
+    }
+    const waiting = this.#waiting
+    this.#waiting = undefined
+    if (waiting === undefined) this.strayLines++
+    else waiting.resolve(line)
+  }
+
+  #failed(error: unknown): void {
+    this.#failures++
+    if (this.#failures >= FAILURES_MAX)
+      this.#onDead(`no usable answer ${this.#failures} times in a row, the last time: ${sentence(error)}`)
+  }
+}
