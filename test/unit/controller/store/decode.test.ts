@@ -131,9 +131,9 @@ describe('between and around events', () => {
   })
 
   test('an event that comes twice is given twice', () => {
-    const again = small.subarray(STARTS[3]!, STARTS[4])
+    const again = small.subarray(STARTS[3], STARTS[4])
     const file = decodeBytes(
-      Buffer.concat([small.subarray(0, STARTS[4]), again, small.subarray(STARTS[4]!)]),
+      Buffer.concat([small.subarray(0, STARTS[4]), again, small.subarray(STARTS[4])]),
       formats
     )
     expect(file.events).toHaveLength(8)
@@ -303,7 +303,7 @@ describe('compressed files', () => {
   })
 
   test('whatever the cut, complete frames are read and the cut is said', () => {
-    const whole = Buffer.concat([frame(small.subarray(0, STARTS[3])), frame(small.subarray(STARTS[3]!))])
+    const whole = Buffer.concat([frame(small.subarray(0, STARTS[3])), frame(small.subarray(STARTS[3]))])
     const first = frame(small.subarray(0, STARTS[3])).length
     for (let length = first + 1; length < whole.length; length += 7) {
       const file = decodeBytes(whole.subarray(0, length), formats)
@@ -412,7 +412,7 @@ describe('random damage', () => {
       bytes.writeUInt32LE(at % 8 === 4 ? 0xda1e5afe : 68 + (at % 512), at)
     const many = Buffer.concat(
       Array.from({ length: 1000 }, (_, i) => {
-        const copy = Buffer.from(small.subarray(STARTS[2]!, STARTS[3]))
+        const copy = Buffer.from(small.subarray(STARTS[2], STARTS[3]))
         copy.writeUInt32LE(i % 3 === 0 ? 0 : 0xfffffffc, 0)
         return copy
       })
