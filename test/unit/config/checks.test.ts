@@ -244,8 +244,8 @@ const ANALYSIS: readonly Case[] = [
     "did you mean 'veto'?"
   ],
   [
-    'cuts[4].lowGeV: 2 is above highGeV, 0.78: no event would pass',
-    { 'selection.yaml': [['lowGeV: 0.2', 'lowGeV: 2']] }
+    'cuts[4].lowGeV: 2 is above highGeV, 0.7: no event would pass',
+    { 'selection.yaml': [['lowGeV: 0.27', 'lowGeV: 2']] }
   ],
   [
     'cuts[2]: neither lowGeV nor highGeV: the cut cuts nothing',

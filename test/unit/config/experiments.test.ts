@@ -61,8 +61,8 @@ test('a muon leaves what the literature says: 0.45 GeV in the ECAL, 2.5 GeV in e
   for (const cut of na64mu.selection.cuts.filter((one) => one.lowGeV !== undefined)) {
     const { detector } = sumOf[cut.sum!]!
     const peak = mipGeV(detector) + (detector === 'ECAL' ? mipGeV('ECAL', 'preshower') : 0)
-    expect(cut.lowGeV! / peak).toBeCloseTo(0.45, 1)
-    expect(cut.highGeV! / peak).toBeCloseTo(1.73, 1)
+    expect(cut.lowGeV! / peak).toBeCloseTo(0.59, 1)
+    expect(cut.highGeV! / peak).toBeCloseTo(1.55, 1)
   }
 })
 
