@@ -9,7 +9,7 @@
 import { closeSync, fsync, ftruncateSync, mkdirSync, openSync, write, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
-import { constants, zstdCompress, zstdCompressSync } from 'node:zlib'
+import { constants, zstdCompress, zstdCompressSync, type ZstdOptions } from 'node:zlib'
 import { ErrorCode, sentence, SpillwayError } from '../../core/errors.ts'
 import { WordBuffer } from './word-buffer.ts'
 
@@ -93,10 +93,15 @@ export class RawFileWriter {
   static open(options: RawFileOptions): RawFileWriter {
     try {
       mkdirSync(dirname(options.path), { recursive: true })
-      return new RawFileWriter(options, openSync(options.path, 'wx'))
+      return RawFileWriter.on(openSync(options.path, 'wx'), options)
     } catch (error) {
       throw ioError(options.path, 'cannot make', error)
     }
+  }
+
+  /** Writes to a file that the caller has opened, from its start, and closes it in the end. */
+  static on(file: number, options: RawFileOptions): RawFileWriter {
+    return new RawFileWriter(options, file)
   }
 
   /** bytes in the file so far */
@@ -130,7 +135,7 @@ export class RawFileWriter {
     if (bytes.length === 0) this.#release(buffer)
     else if (this.#isSynchronous) {
       try {
-        const frame = zstdCompressSync(bytes, this.#parameters())
+        const frame = zstdCompressSync(bytes, this.#parameters(bytes))
         for (let at = 0; at < frame.length;) at += writeSync(this.#file, frame, at)
         this.#written(frame, bytes.length)
       } catch (error) {
@@ -139,7 +144,7 @@ export class RawFileWriter {
       this.#release(buffer)
     } else {
       // frames are compressed side by side and written in the order of `submit`
-      const compressed = compressInPool(bytes, this.#parameters())
+      const compressed = compressInPool(bytes, this.#parameters(bytes))
       compressed.catch(() => undefined) // looked at when its turn comes
       this.#queue = this.#queue.then(() => this.#writeWhenReady(compressed, bytes.length, buffer))
     }
@@ -218,8 +223,10 @@ export class RawFileWriter {
     }
   }
 
-  #parameters(): { params: Record<number, number> } {
+  #parameters(bytes: Uint8Array): ZstdOptions {
     return {
+      // without it Node leaves the content size out of frames that it compresses in the pool
+      pledgedSrcSize: bytes.length,
       params: { [constants.ZSTD_c_compressionLevel]: this.#level, [constants.ZSTD_c_checksumFlag]: 1 }
     }
   }
