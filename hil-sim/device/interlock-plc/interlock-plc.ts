@@ -64,6 +64,8 @@ export const makeInterlockPlc: MakeSimDevice = (config, context) => {
       isGasOpen: loopFaults.has('gas'),
       isCoolingOpen: loopFaults.has('cooling')
     })
+    faults.advance(TICK_NS)
+    loopFaults.advance(TICK_NS)
   })
 
   const register = (address: number): number | undefined => {
@@ -129,11 +131,7 @@ export const makeInterlockPlc: MakeSimDevice = (config, context) => {
     id: config.id,
     kind: config.kind,
     faces: { control: face },
-    advance: (dtNs) => {
-      faults.advance(dtNs)
-      loopFaults.advance(dtNs)
-      ticker.advance(dtNs)
-    },
+    advance: (dtNs) => ticker.advance(dtNs),
     inject,
     truth: () => ({
       unit,

@@ -44,6 +44,7 @@ export interface ChannelState {
   boundA: number
   rampUpVPerS: number
   rampDownVPerS: number
+  /** what the ramp generator gives; the terminal is lower at the current limit */
   outputV: number
   events: number
   eventMask: number
@@ -76,6 +77,7 @@ export interface HvChannelOptions {
 export class HvChannelModel {
   readonly #options: HvChannelOptions
   #state: ChannelState
+  #terminalV: number
   #measuredV: number
   #measuredA = 0
   #isRamping = false
@@ -87,7 +89,7 @@ export class HvChannelModel {
   constructor(options: HvChannelOptions) {
     this.#options = options
     this.#state = { ...options.state }
-    this.#measuredV = options.state.outputV
+    this.#terminalV = this.#measuredV = options.state.outputV
     this.#measuredA = options.state.outputV / options.loadOhm
   }
 
@@ -116,7 +118,7 @@ export class HvChannelModel {
 
   restore(state: ChannelState): void {
     this.#state = { ...state }
-    this.#measuredV = state.outputV
+    this.#terminalV = this.#measuredV = state.outputV
   }
 
   /** @returns false: refused */
@@ -216,7 +218,7 @@ export class HvChannelModel {
     const beforeV = this.#state.outputV
     this.#move(dtS, conditions.isRampStuck)
     this.#draw(dtS, beforeV, conditions)
-    this.#measuredV = Math.max(0, this.#state.outputV + this.#options.rng.normal(0, VOLTAGE_NOISE_V))
+    this.#measuredV = Math.max(0, this.#terminalV + this.#options.rng.normal(0, VOLTAGE_NOISE_V))
   }
 
   #move(dtS: number, isStuck: boolean): void {
@@ -250,16 +252,17 @@ export class HvChannelModel {
     const isLive = state.drive !== 'off'
     const chargingA = isLive ? (LOAD_FARAD * (state.outputV - beforeV)) / dtS : 0
     const extraA = isLive ? conditions.extraA : 0
-    const currentA = state.outputV / this.#options.loadOhm + chargingA + extraA
-    this.#isCurrentLimited = isLive && currentA >= state.limitA
-    this.#measuredA = (this.#isCurrentLimited ? state.limitA : currentA) + noiseA
+    const { loadOhm } = this.#options
+    const wantedA = state.outputV / loadOhm + chargingA + extraA
+    this.#isCurrentLimited = isLive && wantedA >= state.limitA
+    // At the limit the terminal has the voltage that the limited current makes in the load.
+    this.#terminalV = this.#isCurrentLimited ? Math.max(0, (state.limitA - extraA) * loadOhm) : state.outputV
+    this.#measuredA = (this.#isCurrentLimited ? state.limitA : wantedA) + noiseA
     if (!this.#isCurrentLimited) {
       this.#atLimitMs = 0
       return
     }
     this.#latch(ChannelBit.currentLimit)
-    // The supply cannot hold the voltage: the load takes it down.
-    if (extraA > 0) state.outputV *= Math.exp(-dtS / DISCHARGE_S)
     this.#atLimitMs += dtS * 1e3
     if (conditions.tripMs > 0 && this.#atLimitMs >= conditions.tripMs) this.trip()
   }
@@ -268,6 +271,7 @@ export class HvChannelModel {
   #cut(event: number): void {
     const wasLive = this.#state.drive !== 'off'
     this.#state.drive = 'off'
+    if (this.#isCurrentLimited) this.#state.outputV = Math.min(this.#state.outputV, this.#terminalV)
     this.#isRamping = false
     this.#atLimitMs = 0
     this.#isCurrentLimited = false

@@ -105,6 +105,7 @@ export const makeIsegScpi: MakeSimDevice = (config, context) => {
       })
     })
     if (faults.has('interlock')) module.moduleEvents |= SAFETY_LOOP
+    faults.advance(TICK_NS)
   })
 
   const replies = makeReplies(faults)
@@ -161,7 +162,6 @@ export const makeIsegScpi: MakeSimDevice = (config, context) => {
     advance: (dtNs) => {
       ticker.advance(dtNs)
       replies.advance(dtNs)
-      faults.advance(dtNs)
     },
     inject,
     truth: () => ({

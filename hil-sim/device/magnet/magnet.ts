@@ -54,9 +54,11 @@ export const makeMagnet: MakeSimDevice = (config, context) => {
       ((WATER_IN_DEGC + WATER_RISE_DEGC * load - waterDegC) * (TICK_NS / 1e9)) / WATER_TIME_CONSTANT_S
     // drawn in every tick, so that a fault does not shift the numbers that come after it
     const noiseA = context.rng.normal(0, rampedA === 0 ? OFFSET_NOISE_A : Math.abs(rampedA) * RIPPLE)
-    if (faults.has('frozen')) return
-    measuredA = rampedA + noiseA
-    measuredAt = context.utc()
+    if (!faults.has('frozen')) {
+      measuredA = rampedA + noiseA
+      measuredAt = context.utc()
+    }
+    faults.advance(TICK_NS)
   })
   const isOff = (): boolean => wantedA() === 0 && rampedA === 0
   const status = (): number => {
@@ -93,10 +95,7 @@ export const makeMagnet: MakeSimDevice = (config, context) => {
         ]
       }
     },
-    advance: (dtNs) => {
-      faults.advance(dtNs)
-      ticker.advance(dtNs)
-    },
+    advance: (dtNs) => ticker.advance(dtNs),
     inject: (fault) => faults.inject(fault),
     truth: () => ({ setA, currentA: rampedA, waterDegC, status: status(), faults: faults.list() }),
     save: (): Saved => ({ setA, rampedA, waterDegC: Math.round(waterDegC * 10) / 10 }),
