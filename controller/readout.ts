@@ -15,6 +15,7 @@ import type { BlockProcessor } from './block-processor.ts'
 import type { Monitor } from './monitor/monitor.ts'
 import type { RunReadout } from './run/run-control.ts'
 import type { Condition } from './run/run-state.ts'
+import { RunHash } from './store/run-hash.ts'
 import { summarise } from './spill/spill-summary.ts'
 
 /** Where raw data go: files (controller/store), or nowhere in virtual time. Blocks come in order. */
@@ -77,6 +78,7 @@ export class Readout implements RunReadout {
   /** selected events by spill */
   readonly #selected = new Map<number, number>()
   readonly #inStore = new Set<Promise<void>>()
+  #hash = new RunHash()
   #storeFailure: SpillwayError | undefined
   #watching: Promise<void> | undefined
   #stop = new AbortController()
@@ -130,6 +132,7 @@ export class Readout implements RunReadout {
 
   async beginRun(run: number, isSimulated: boolean): Promise<void> {
     this.#selected.clear()
+    this.#hash = new RunHash()
     this.#storeFailure = undefined
     this.file = await this.#o.raw.open(run, isSimulated)
     this.builder.beginRun(run)
@@ -153,13 +156,14 @@ export class Readout implements RunReadout {
     await this.#closing
   }
 
-  async endRun(): Promise<void> {
+  async endRun(): Promise<Readonly<Record<string, string>>> {
     this.#stop.abort()
     await this.#watching
     this.#watching = undefined
     await this.#stored()
     await this.#o.raw.close()
     if (this.#storeFailure !== undefined) throw this.#storeFailure
+    return this.#hash.digest()
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
@@ -210,6 +214,7 @@ export class Readout implements RunReadout {
     const block = this.#o.pool.blocks[index]!
     const spill = block.header[BlockHeader.spill]!
     this.#selected.set(spill, (this.#selected.get(spill) ?? 0) + countSelected(block))
+    this.#hash.add(block)
     this.#o.monitor.fill(block)
     const written = this.#o.raw.write(block)
     this.#keep(
@@ -283,6 +288,7 @@ export class Readout implements RunReadout {
       ledger,
       scalers,
       selected,
+      columnHash: this.#hash.endSpill(ledger.spill),
       lines: this.#o.lines,
       isOverdue,
       forced,

@@ -72,6 +72,8 @@ export interface SpillSummary {
   eventsPartial: number
   /** passed the cuts before the signal box */
   eventsSelected: number
+  /** SHA-256 over the result columns: replay gives the same */
+  columnHash: string
   closed: boolean
   sources: SourceLedger[]
 }

@@ -66,6 +66,7 @@ export function spillDocument(spill: SpillSummary): Record<string, unknown> {
     partial: spill.eventsPartial,
     selected: spill.eventsSelected,
     closed: spill.closed,
+    columnHash: spill.columnHash,
     sources: spill.sources
   }
 }

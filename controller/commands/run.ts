@@ -217,6 +217,7 @@ async function conclude(
       reason,
       muonsOnTarget: spills.reduce((sum, spill) => sum + (spill.muonsOnTarget ?? 0), 0),
       runs: runs.map((run) => ({ ...run })),
+      columnHashes: last?.columnHashes ?? null,
       files: runs.flatMap((run) => run.files),
       spills: spills.map(spillDocument)
     })

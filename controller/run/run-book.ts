@@ -11,6 +11,7 @@ export interface RunEnd {
   readonly endedUtc: Date
   readonly condition: readonly Condition[]
   readonly reason: string
+  readonly columnHashes: Readonly<Record<string, string>>
 }
 
 /** Where runs are remembered; controller/store/run-database.ts, or memory in virtual time. */
@@ -29,6 +30,8 @@ export interface RunTotals {
   readonly muonsOnTarget: number
   readonly eventsBuilt: number
   readonly eventsSelected: number
+  /** of the result columns; empty while the run is open */
+  readonly columnHashes: Readonly<Record<string, string>>
 }
 
 /** spills kept for the page */
@@ -94,7 +97,11 @@ export class RunBook {
     return [...new Set(this.#spills.flatMap((spill) => spill.condition))]
   }
 
-  totals(condition: Condition[], reason: string): RunTotals {
+  totals(
+    condition: Condition[],
+    reason: string,
+    columnHashes: Readonly<Record<string, string>> = {}
+  ): RunTotals {
     const sum = (of: (spill: SpillSummary) => number | null): number =>
       this.#spills.reduce((total, spill) => total + (of(spill) ?? 0), 0)
     return {
@@ -104,14 +111,19 @@ export class RunBook {
       spills: this.#spills.length,
       muonsOnTarget: sum((spill) => spill.muonsOnTarget),
       eventsBuilt: sum((spill) => spill.eventsBuilt),
-      eventsSelected: sum((spill) => spill.eventsSelected)
+      eventsSelected: sum((spill) => spill.eventsSelected),
+      columnHashes
     }
   }
 
-  closeRun(condition: Condition[], reason: string): void {
+  closeRun(
+    condition: Condition[],
+    reason: string,
+    columnHashes: Readonly<Record<string, string>> = {}
+  ): void {
     if (this.#run === undefined) return
-    this.#records.endRun(this.#run, { endedUtc: this.#clock.utc(), condition, reason })
-    this.#closed.push(this.totals(condition, reason))
+    this.#records.endRun(this.#run, { endedUtc: this.#clock.utc(), condition, reason, columnHashes })
+    this.#closed.push(this.totals(condition, reason, columnHashes))
     this.#spillsBefore += this.#spills.length
     this.#spills = []
     this.#run = undefined

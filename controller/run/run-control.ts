@@ -25,8 +25,8 @@ export interface RunReadout {
   settle(): Promise<void>
   /** Closes an open spill now, with what is there, under the given condition. */
   abandonSpill(condition: Condition, reason: string): Promise<void>
-  /** Finishes and closes the files. */
-  endRun(): Promise<void>
+  /** Finishes and closes the files; the hashes of the result columns, by column. */
+  endRun(): Promise<Readonly<Record<string, string>>>
 }
 
 export interface RunControlOptions {
@@ -265,12 +265,13 @@ export class RunControl {
 
   async #closeRun(reason: string): Promise<void> {
     if (this.#o.book.run === undefined) return
+    let columnHashes: Readonly<Record<string, string>> = {}
     try {
-      await this.#o.readout.endRun()
+      columnHashes = await this.#o.readout.endRun()
     } finally {
       const condition = inOrder([...this.#condition, ...this.#o.book.conditionOfSpills()])
-      this.#o.journal.write('run-closed', { run: this.#o.book.run, condition, reason })
-      this.#o.book.closeRun(condition, reason)
+      this.#o.journal.write('run-closed', { run: this.#o.book.run, condition, reason, columnHashes })
+      this.#o.book.closeRun(condition, reason, columnHashes)
     }
   }
 

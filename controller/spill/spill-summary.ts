@@ -9,6 +9,8 @@ export interface SpillFacts {
   /** undefined: the crate did not give them */
   readonly scalers: SpillScalers | undefined
   readonly selected: number
+  /** over the result columns of the spill */
+  readonly columnHash: string
   readonly lines: readonly { readonly line: number; readonly name: string }[]
   /** closed by the clock, not by its sources */
   readonly isOverdue: boolean
@@ -78,6 +80,7 @@ export function summarise(facts: SpillFacts): SpillSummary {
     eventsBuilt: ledger.eventsBuilt,
     eventsPartial: ledger.eventsPartial,
     eventsSelected: facts.selected,
+    columnHash: facts.columnHash,
     closed: ledger.closed,
     sources: ledger.sources.map((s) => ({ ...s, faults: { ...s.faults } }))
   }

@@ -34,6 +34,7 @@ export function ledger(source: number, device: string, part: Partial<SourceLedge
 export function spillSummary(spill: number, part: Partial<SpillSummary> = {}): SpillSummary {
   return {
     run: 4711,
+    columnHash: '',
     spill,
     utc: ago((37 - spill) * 14_400 + 6000),
     condition: ['simulated'],

@@ -21,6 +21,7 @@ export function deviceOf(id: string, part: Partial<DeviceSummary> = {}): DeviceS
 export function spillOf(spill: number, part: Partial<SpillSummary> = {}): SpillSummary {
   return {
     run: 1,
+    columnHash: '',
     spill,
     utc: utcAt(spill),
     condition: [],

@@ -59,7 +59,7 @@ function setUp(
       beginRun: (run) => say(`open files ${run}`),
       settle: () => say('settle'),
       abandonSpill: (condition) => say(`abandon ${condition}`),
-      endRun: () => say('close files')
+      endRun: () => say('close files').then(() => ({}))
     },
     crate,
     triggerSettings: { thresholds: [], lines: [], deadTimeNs: 0 },
