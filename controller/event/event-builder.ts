@@ -5,31 +5,11 @@ import { limits } from '../../core/limits.ts'
 import { SLINK_HEADER_BYTES } from '../../core/slink.ts'
 import type { BlockPool } from './block-pool.ts'
 import { clearRows, closeRows, type RowCounts } from './event-rows.ts'
-import { SourceAccount, type SourceSpillLedger } from './source-account.ts'
+import { SourceAccount } from './source-account.ts'
 import type { DataSource } from './source.ts'
+import { reasonsOf, type SpillLedger } from './spill-ledger.ts'
 
-/** What became of one spill, in events and per source in fragments. */
-export interface SpillLedger {
-  readonly run: number
-  readonly spill: number
-  readonly cycle: number
-  /** unix seconds */
-  readonly time: number
-  /** events in which every expected source is */
-  readonly eventsBuilt: number
-  readonly eventsPartial: number
-  /** what the trigger crate accepted; null when the caller does not know */
-  readonly eventsExpected: number | null
-  /** both sums of every source hold */
-  readonly closed: boolean
-  /** every source says that it sent what the trigger crate accepted; false when either is not known */
-  readonly agrees: boolean
-  readonly sources: readonly SourceSpillLedger[]
-  /** fragments of sources that are not configured */
-  readonly unknownSource: number
-  /** what is not as it should be, for people */
-  readonly reasons: readonly string[]
-}
+export type { SpillLedger } from './spill-ledger.ts'
 
 export interface EventBuilderOptions {
   /** in the order of the fragment table */
@@ -51,7 +31,7 @@ const NONE = -1
 const SPILL_BITS = limits.spillNumberMax
 /** Source ids have 10 bits. */
 const SOURCE_IDS = 1024
-/** A source whose last two fragments are this many blocks ahead has passed a block: what misses there is lost. */
+/** A source that is this many blocks ahead has passed a block: what it has not sent by then is lost. */
 const PASSED_BLOCKS = 2
 
 /**
@@ -78,6 +58,8 @@ export class EventBuilder implements FragmentSink {
   #end = 0
   #full = 0
   #isShort = false
+  #isSettling = false
+  #isUnsettled = false
 
   #run = 0
   #eventsBefore = 0
@@ -93,14 +75,14 @@ export class EventBuilder implements FragmentSink {
   constructor(options: EventBuilderOptions) {
     const { sources, pool, openBlocksMax } = options
     assert(openBlocksMax >= PASSED_BLOCKS + 2, `open blocks: ${openBlocksMax}`)
-    assert(pool.count > openBlocksMax, `pool of ${pool.count} blocks for ${openBlocksMax} open ones`)
+    assert(pool.count >= openBlocksMax + 2, `pool of ${pool.count} blocks for ${openBlocksMax} open ones`)
     assert(pool.layout.shape.sources === sources.length, 'the pool was made for other sources')
     this.#options = options
     this.#pool = pool
     this.#eventsPerBlock = pool.layout.shape.events
     this.#slots = new Int32Array(openBlocksMax).fill(NONE)
     this.#filled = new Int32Array(openBlocksMax)
-    this.#reserve = Math.max(1, Math.min(pool.count >> 2, pool.count - openBlocksMax))
+    this.#reserve = Math.max(1, Math.min(pool.count >> 2, pool.count - openBlocksMax - 1))
     this.#accounts = sources.map((source) => new SourceAccount(source))
     sources.forEach((source, index) => {
       assert(source.id >= 0 && source.id < SOURCE_IDS, `source id ${source.id}`)
@@ -121,6 +103,11 @@ export class EventBuilder implements FragmentSink {
   /** events in closed blocks of the open spill (or of the last one) */
   get events(): number {
     return this.#counts.complete + this.#counts.partial
+  }
+
+  /** first event of the oldest block that is not closed */
+  get oldestOpenEvent(): number {
+    return this.#base * this.#eventsPerBlock + 1
   }
 
   /** Spills and events count from 1 again. Between two spills. */
@@ -199,20 +186,11 @@ export class EventBuilder implements FragmentSink {
       account.drop('event-number')
       return
     }
-    if (account.hasSeen(event)) {
-      account.duplicate++
-      return
-    }
-    const block = Math.floor((event - 1) / this.#eventsPerBlock)
+    const block = this.#blockOf(event)
+    const isOvertaken = block <= account.front - PASSED_BLOCKS
     const hasMoved = account.advance(block)
-    if (block < this.#base) {
-      account.markSeen(event)
-      account.late++
-    } else this.#store(index, account, block, event, bytes, status)
-    if (hasMoved) {
-      this.#closeReady()
-      this.#checkPressure()
-    }
+    const isFull = this.#place(index, event, bytes, status, isOvertaken)
+    if (hasMoved || isFull) this.#settle()
   }
 
   corrupt(source: number, fault: StreamFault, _bytes: number): void {
@@ -232,8 +210,7 @@ export class EventBuilder implements FragmentSink {
     else if (account.record !== undefined) account.countFault('record-twice', 1)
     else {
       account.record = record
-      this.#closeReady()
-      this.#checkPressure()
+      this.#settle()
     }
   }
 
@@ -245,19 +222,21 @@ export class EventBuilder implements FragmentSink {
     const account = this.#account(source)
     if (account === undefined || account.isConnected === isOpen) return
     account.isConnected = isOpen
-    if (this.#isOpen) this.#closeReady()
     if (account.isPaused) {
       // what was asked of the old connection says nothing about the new one
       account.isPaused = false
       this.#options.onPressure(source, false)
     }
-    this.#checkPressure()
+    this.#settle()
   }
 
   /** Every expected source has sent its end-of-spill record, and all blocks are closed. */
   isSpillComplete(): boolean {
     if (!this.#isOpen) return false
-    for (const account of this.#accounts) if (account.isExpected && account.record === undefined) return false
+    for (const account of this.#accounts) {
+      if (account.isExpected && account.record === undefined) return false
+      if (account.stash.count > 0) return false
+    }
     return this.#base >= this.#end
   }
 
@@ -265,14 +244,13 @@ export class EventBuilder implements FragmentSink {
   giveUpOldest(): boolean {
     if (!this.#isOpen || this.#base >= this.#end) return false
     this.#closeOldest()
-    this.#closeReady()
-    this.#checkPressure()
+    this.#settle()
     return true
   }
 
   /** A block is back in the pool. */
   blockReturned(): void {
-    this.#checkPressure()
+    this.#settle()
   }
 
   /**
@@ -281,7 +259,7 @@ export class EventBuilder implements FragmentSink {
    */
   closeSpill(expectedEvents: number | null = null): SpillLedger {
     assert(this.#isOpen, 'no spill to close')
-    while (this.#base < this.#end) this.#closeOldest()
+    this.#closeAll()
     this.#isOpen = false
     this.#lastSpill = this.#spill
     this.#eventsBefore += this.#lastEvent
@@ -307,50 +285,70 @@ export class EventBuilder implements FragmentSink {
     return this.#accounts[this.#indexOf[source] ?? NONE]
   }
 
-  #store(
-    index: number,
-    account: SourceAccount,
-    blockNumber: number,
-    event: number,
-    bytes: Uint8Array,
-    status: number
-  ): void {
-    const length = bytes.length
-    if (length > account.source.maximumBlockBytes) {
+  #blockOf(event: number): number {
+    return Math.floor((event - 1) / this.#eventsPerBlock)
+  }
+
+  /**
+   * Puts a fragment where it belongs, or into the stash of its source when that is not to be had yet.
+   * @param isOvertaken its source has passed the block: late, whether the others keep it open or not, so that
+   *   the same data give the same counts however the sources interleave
+   * @returns whether the oldest block is full now
+   */
+  #place(index: number, event: number, bytes: Uint8Array, status: number, isOvertaken: boolean): boolean {
+    const account = this.#accounts[index]!
+    if (account.hasSeen(event)) {
+      account.duplicate++
+      return false
+    }
+    const blockNumber = this.#blockOf(event)
+    if (blockNumber < this.#base || isOvertaken) {
+      account.markSeen(event)
+      account.late++
+      return false
+    }
+    if (bytes.length > account.source.maximumBlockBytes) {
       account.drop('too-large')
-      return
+      return false
     }
-    if (length < SLINK_HEADER_BYTES) {
+    if (bytes.length < SLINK_HEADER_BYTES) {
       account.drop('too-small')
-      return
+      return false
     }
-    if (blockNumber >= this.#base + this.#slots.length) {
-      account.drop('beyond-window')
-      return
+    if (!this.#hasPlace(blockNumber)) {
+      const isBeyond = blockNumber >= this.#base + this.#slots.length
+      if ((isBeyond && !account.isSteady) || !account.stash.tryPut(event, status, bytes))
+        account.drop(isBeyond ? 'beyond-window' : 'no-block')
+      return false
     }
+    return this.#store(index, blockNumber, event, bytes, status)
+  }
+
+  /** Inside the window, and with a block that is begun, now if need be. */
+  #hasPlace(blockNumber: number): boolean {
+    if (blockNumber >= this.#base + this.#slots.length) return false
     const slot = blockNumber % this.#slots.length
-    if (this.#slots[slot] === NONE && !this.#begin(slot, blockNumber)) {
-      account.drop('no-block')
-      return
-    }
+    return this.#slots[slot] !== NONE || this.#begin(slot, blockNumber)
+  }
+
+  #store(index: number, blockNumber: number, event: number, bytes: Uint8Array, status: number): boolean {
+    const account = this.#accounts[index]!
+    const slot = blockNumber % this.#slots.length
     const block = this.#pool.blocks[this.#slots[slot]!]!
     const offset = block.header[BlockHeader.rawBytes]!
-    const padded = (length + 3) & ~3
+    const padded = (bytes.length + 3) & ~3
     if (offset + padded > block.raw.length) {
       account.drop('no-room')
-      return
+      return false
     }
     account.markSeen(event)
     block.raw.set(bytes, offset)
     block.header[BlockHeader.rawBytes] = offset + padded
     const at = (event - 1 - blockNumber * this.#eventsPerBlock) * this.#accounts.length + index
     block.fragmentOffset[at] = offset
-    block.fragmentBytes[at] = length
+    block.fragmentBytes[at] = bytes.length
     block.fragmentStatus[at] = status
-    if (account.isExpected && ++this.#filled[slot]! === this.#full && blockNumber === this.#base) {
-      this.#closeReady()
-      this.#checkPressure()
-    }
+    return account.isExpected && ++this.#filled[slot]! === this.#full && blockNumber === this.#base
   }
 
   #begin(slot: number, blockNumber: number): boolean {
@@ -360,22 +358,82 @@ export class EventBuilder implements FragmentSink {
     this.#slots[slot] = taken
     this.#filled[slot] = 0
     if (blockNumber >= this.#end) this.#end = blockNumber + 1
-    this.#checkPressure()
     return true
   }
 
+  /** After anything that may let blocks close. What happens in its callbacks is settled in the same loop. */
+  #settle(): void {
+    this.#isUnsettled = true
+    if (this.#isSettling) return
+    this.#isSettling = true
+    try {
+      while (this.#isUnsettled) {
+        this.#isUnsettled = false
+        if (this.#isOpen) this.#closeReady()
+        this.#checkPressure()
+      }
+    } finally {
+      this.#isSettling = false
+    }
+  }
+
   #closeReady(): void {
-    while (this.#base < this.#end && this.#isReady()) this.#closeOldest()
+    this.#emptyStashes()
+    while (this.#base < this.#end && this.#isReady()) {
+      this.#closeOldest()
+      this.#emptyStashes()
+    }
+  }
+
+  /** Moves what waits to its blocks, as far as there is a place by now. */
+  #emptyStashes(): void {
+    for (let index = 0; index < this.#accounts.length; index++) {
+      const { stash } = this.#accounts[index]!
+      if (stash.count === 0) continue
+      stash.offer((event, status, bytes) => {
+        const block = this.#blockOf(event)
+        if (block >= this.#base && !this.#hasPlace(block)) return false
+        this.#place(index, event, bytes, status, false)
+        return true
+      })
+    }
+  }
+
+  /** Closes what is open and what waits. What finds no block even now is dropped. */
+  #closeAll(): void {
+    for (;;) {
+      while (this.#base < this.#end) {
+        this.#closeOldest()
+        this.#emptyStashes()
+      }
+      const waiting = this.#accounts.filter((account) => account.stash.count > 0)
+      if (waiting.length === 0) return
+      this.#base = this.#end = Math.min(...waiting.map((account) => this.#blockOf(account.stash.firstEvent)))
+      this.#emptyStashes()
+      if (this.#base < this.#end) continue
+      for (const account of waiting)
+        account.stash.offer(() => {
+          account.drop('no-block')
+          return true
+        })
+      return
+    }
   }
 
   #isReady(): boolean {
     if (this.#full === 0) return false
+    if (this.#slots[this.#base % this.#slots.length] === NONE && this.#isAwaited(this.#base)) return false
     if (this.#filled[this.#base % this.#slots.length] === this.#full) return true
     for (const account of this.#accounts) {
       if (!account.isExpected || !account.isConnected || account.record !== undefined) continue
       if (account.front < this.#base + PASSED_BLOCKS) return false
     }
     return true
+  }
+
+  /** Whether fragments of a block that could not be begun wait for it. */
+  #isAwaited(block: number): boolean {
+    return this.#accounts.some((a) => a.stash.count > 0 && this.#blockOf(a.stash.firstEvent) === block)
   }
 
   /** The state is whole again before the callback: it may give blocks back, or let a source go on, at once. */
@@ -409,40 +467,21 @@ export class EventBuilder implements FragmentSink {
   #checkPressure(): void {
     const free = this.#pool.freeCount
     if (free < this.#reserve) this.#isShort = true
-    else if (free > this.#reserve || free >= this.#pool.count - 1) this.#isShort = false
+    else if (free > this.#reserve) this.#isShort = false
     const window = this.#slots.length
+    const stop = Math.max(window >> 1, PASSED_BLOCKS + 1)
+    // whoever has not passed the oldest block must be able to, or it would stay open for ever
+    const goOn = Math.max(window >> 2, PASSED_BLOCKS)
     for (const account of this.#accounts) {
       let isPaused = this.#isShort
       if (this.#isOpen) {
         const lead = account.front - this.#base
         isPaused &&= this.#slots[(account.front + 1) % window] === NONE
-        isPaused ||= lead >= (account.isPaused ? window >> 2 : window >> 1)
+        isPaused ||= lead >= (account.isPaused ? goOn : stop)
       }
       if (isPaused === account.isPaused) continue
       account.isPaused = isPaused
       this.#options.onPressure(account.source.id, isPaused)
     }
   }
-}
-
-function reasonsOf(
-  sources: readonly SourceSpillLedger[],
-  expected: number | null,
-  unknownSource: number
-): readonly string[] {
-  const reasons: string[] = []
-  for (const s of sources) {
-    const name = `source ${s.source} (${s.device})`
-    if (s.sent === null) reasons.push(`${name}: no end-of-spill record`)
-    else {
-      if (!s.closed) reasons.push(`${name}: its sums do not close: sent ${s.sent}, received ${s.received}`)
-      if (s.lost !== null && s.lost > 0) reasons.push(`${name}: ${s.lost} of ${s.sent} fragments lost`)
-      if (expected !== null && s.sent !== expected)
-        reasons.push(`${name}: sent ${s.sent} events, the trigger crate accepted ${expected}`)
-    }
-    for (const key of ['late', 'duplicate', 'corrupt', 'dropped'] as const)
-      if (s[key] > 0) reasons.push(`${name}: ${s[key]} fragments ${key}`)
-  }
-  if (unknownSource > 0) reasons.push(`${unknownSource} fragments of sources that are not configured`)
-  return reasons
 }

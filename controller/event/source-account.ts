@@ -1,5 +1,6 @@
 import type { EndOfSpillRecord } from '../../core/fragment.ts'
 import { limits } from '../../core/limits.ts'
+import { FragmentStash } from './fragment-stash.ts'
 import type { DataSource } from './source.ts'
 
 /** The two sums of one source in one spill, in fragments. The API shows it as it is. */
@@ -47,10 +48,12 @@ export class SourceAccount {
   /** smallest number that follows all fragments of this source in closed blocks */
   nextEvent = 1
   hasGap = false
+  readonly stash = new FragmentStash()
   readonly #seen = new Uint32Array((limits.eventInSpillMax + 1) / 32)
   #seenCount = 0
   #highest = 0
-  #lastBlock = NO_BLOCK
+  /** blocks of the last fragments, newest first */
+  readonly #last = new Int32Array(4).fill(NO_BLOCK)
   #front = NO_BLOCK
   #faults: Record<string, number> = {}
 
@@ -63,29 +66,40 @@ export class SourceAccount {
     this.received = this.built = this.partial = 0
     this.late = this.duplicate = this.corrupt = this.dropped = 0
     this.record = undefined
+    this.stash.clear()
     this.nextEvent = 1
     this.hasGap = false
     this.#seen.fill(0, 0, (this.#highest >>> 5) + 1)
     this.#seenCount = 0
     this.#highest = 0
-    this.#lastBlock = NO_BLOCK
+    this.#last.fill(NO_BLOCK)
     this.#front = NO_BLOCK
   }
 
   /**
-   * The block up to which this source has come: the older one of its last two fragments, so that a single
-   * wrong event number moves nothing.
+   * The block that this source has reached: the oldest among its last four fragments, so that a few wrong event
+   * numbers in a row move nothing; never goes back.
    */
   get front(): number {
     return this.#front
   }
 
+  /** The newest fragment is not far from the one before: a source that runs ahead, not a damaged number. */
+  get isSteady(): boolean {
+    return this.#last[0]! <= this.#last[1]! + 1
+  }
+
   /** @returns whether the front moved */
   advance(block: number): boolean {
-    const front = Math.min(block, this.#lastBlock)
-    this.#lastBlock = block
-    if (front === this.#front) return false
-    this.#front = front
+    const last = this.#last
+    let oldest = block
+    for (let i = last.length - 1; i > 0; i--) {
+      last[i] = last[i - 1]!
+      if (last[i]! < oldest) oldest = last[i]!
+    }
+    last[0] = block
+    if (oldest <= this.#front) return false
+    this.#front = oldest
     return true
   }
 

@@ -104,6 +104,38 @@ describe('event builder', () => {
     )
   })
 
+  it('gives the same ledger and the same events for the same data, however the sources interleave', () => {
+    const fates = fc
+      .integer({ min: 0, max: 130 })
+      .chain((events) => fc.tuple(...IDS.map(() => fc.array(fate, { minLength: events, maxLength: events }))))
+    const order = fc.infiniteStream(fc.nat(IDS.length - 1))
+    const once = (f: readonly Fate[][], interleaving: Iterator<number>) => {
+      const bench = new SpillBench(IDS.map((id) => source(id, { distrustAfterGap: id === 601 })))
+      for (const id of IDS) bench.builder.startOfSpill(id, 1, 0)
+      const queues = f.map((x) => wire(x))
+      const isEnded = IDS.map(() => false)
+      while (isEnded.includes(false)) {
+        const ready = IDS.map((_, s) => s).filter((s) => !isEnded[s]! && !bench.paused.has(IDS[s]!))
+        expect(ready.length).toBeGreaterThan(0)
+        const s = ready[(interleaving.next().value as number) % ready.length]!
+        const step = queues[s]!.shift()
+        if (step !== undefined) play(bench, IDS[s]!, step)
+        else {
+          bench.end(IDS[s]!, f[s]!.length)
+          isEnded[s] = true
+        }
+      }
+      expect(bench.builder.isSpillComplete()).toBe(true)
+      return { ledger: bench.builder.closeSpill(), rows: bench.rows }
+    }
+    fc.assert(
+      fc.property(fates, order, order, (f, one, other) => {
+        expect(once(f, one)).toEqual(once(f, other))
+      }),
+      { numRuns: 100 }
+    )
+  })
+
   it('survives any calls in any order, and its first sum always holds', () => {
     const call = fc.record({
       what: fc.constantFrom('start', 'fragment', 'corrupt', 'end', 'fault', 'connection', 'give up', 'close'),

@@ -344,7 +344,7 @@ describe('waiting and holding back', () => {
     expect(ledger.sources[1]).toMatchObject({ late: 1, lost: 19, closed: true })
   })
 
-  it('holds everybody back while the blocks are away, and counts what comes none the less', () => {
+  it('holds everybody back while the blocks are away, and keeps what comes none the less', () => {
     const bench = opened(undefined, { blocks: 8 })
     bench.isHolding = true
     sendAll(bench, [A, B], 8 * EVENTS_PER_BLOCK + 4)
@@ -352,8 +352,44 @@ describe('waiting and holding back', () => {
     bench.returnBlocks()
     expect(bench.paused.size).toBe(0)
     const ledger = close(bench, { [A]: 132, [B]: 132 })
+    expect(ledger.sources[0]).toMatchObject({ received: 132, built: 132, closed: true })
+  })
+
+  it('counts what finds no block until the end of the spill', () => {
+    const bench = opened(undefined, { blocks: 8 })
+    bench.isHolding = true
+    sendAll(bench, [A, B], 8 * EVENTS_PER_BLOCK + 4)
+    bench.end(A, 132)
+    bench.end(B, 132)
+    expect(bench.builder.isSpillComplete()).toBe(false)
+    const ledger = bench.builder.closeSpill()
     expect(ledger.sources[0]).toMatchObject({ received: 132, built: 128, dropped: 4, lost: 0, closed: true })
     expect(ledger.sources[0]!.faults).toEqual({ 'no-block': 4 })
+  })
+
+  it('loses nothing of a source that delivers far more than the window after it was held back', () => {
+    const bench = opened()
+    const last = 40 * EVENTS_PER_BLOCK
+    sendAll(bench, [A], last)
+    bench.end(A, last)
+    expect([...bench.paused]).toEqual([A])
+    bench.send(A, 5)
+    sendAll(bench, [B], last)
+    bench.end(B, last)
+    expect(bench.builder.isSpillComplete()).toBe(true)
+    const ledger = bench.builder.closeSpill(last)
+    expect(ledger).toMatchObject({ eventsBuilt: last, closed: true })
+    expect(ledger.sources[0]).toMatchObject({ built: last, duplicate: 1, dropped: 0 })
+    expect(bench.row(last).fragments.get(A)).toEqual(fragmentBytes(A, last))
+  })
+
+  it('builds what waits also when the spill ends without the other source', () => {
+    const bench = opened()
+    const last = 40 * EVENTS_PER_BLOCK
+    sendAll(bench, [A], last)
+    const ledger = close(bench, { [A]: last })
+    expect(ledger.sources[0]).toMatchObject({ partial: last, lost: 0, closed: true })
+    expect(bench.rows.map((row) => row.event)).toEqual(Array.from({ length: last }, (_, i) => i + 1))
   })
 
   it('asks the caller to close a spill into which the next one begins', () => {
