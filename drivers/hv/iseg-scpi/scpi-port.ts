@@ -32,7 +32,8 @@ export class ScpiPort {
   readonly #queue: RequestQueue
   readonly #onDead: (why: string) => void
   readonly #framer = new LineFramer()
-  #waiting: { resolve(line: string): void; reject(error: unknown): void } | undefined
+  /** takes lines until it says that it has what it wants */
+  #waiting: { take(line: string): boolean; reject(error: unknown): void } | undefined
   /** commands sent whose echo may still come, in order */
   #echoes: string[] = []
   #lastByteAt = 0
@@ -115,7 +116,7 @@ export class ScpiPort {
     this.#echoes = []
     this.#framer.reset()
     for (const command of before) await this.#send(command)
-    const line = await this.#ask(question, signal)
+    const line = await this.#ask(question, (any) => any, signal)
     const value = parse(line)
     if (value === undefined)
       throw new SpillwayError(ErrorCode.protocol, `${question}: the answer makes no sense`, {
@@ -131,17 +132,12 @@ export class ScpiPort {
     await this.#silence(signal)
     this.#framer.reset()
     this.#echoes = []
-    const identification = await this.#clock.within(
-      'resynchronise by *IDN?',
-      ANSWER_LIMIT,
-      async (inner) => {
-        let line = await this.#ask('*IDN?', inner)
-        for (;;) {
-          const found = parseIdentification(line)
-          if (found !== undefined) return found
-          this.strayLines++
-          line = await this.#nextLine(inner)
-        }
+    const identification = await this.#ask(
+      '*IDN?',
+      (line) => {
+        const found = parseIdentification(line)
+        if (found === undefined) this.strayLines++
+        return found
       },
       signal
     )
@@ -161,32 +157,35 @@ export class ScpiPort {
     }
   }
 
-  #ask(question: string, signal: AbortSignal): Promise<string> {
+  /** @param pick what the line is to the asker; undefined: not the one, another will come */
+  #ask<T>(question: string, pick: (line: string) => T | undefined, signal: AbortSignal): Promise<T> {
     return this.#clock.within(
       `answer to ${question}`,
       ANSWER_LIMIT,
       async (inner) => {
-        const line = this.#nextLine(inner)
+        const answer = this.#nextLine(pick, inner)
         // the line may end before the write does; its rejection is the one that counts
-        line.catch(() => undefined)
+        answer.catch(() => undefined)
         await this.#send(question)
-        return line
+        return answer
       },
       signal
     )
   }
 
-  #nextLine(signal: AbortSignal): Promise<string> {
+  #nextLine<T>(pick: (line: string) => T | undefined, signal: AbortSignal): Promise<T> {
     return new Promise((resolve, reject) => {
-      const mine = { resolve, reject }
+      const take = (line: string): boolean => {
+        const found = pick(line)
+        if (found !== undefined) resolve(found)
+        return found !== undefined
+      }
+      const mine = { take, reject }
       this.#waiting = mine
-      signal.addEventListener(
-        'abort',
-        () => {
-          if (this.#waiting === mine) this.#waiting = undefined
-        },
-        { once: true }
-      )
+      const stop = (): void => {
+        if (this.#waiting === mine) this.#waiting = undefined
+      }
+      signal.addEventListener('abort', stop, { once: true })
     })
   }
 
@@ -201,10 +200,8 @@ export class ScpiPort {
       this.#echoes.shift()
       return
     }
-    const waiting = this.#waiting
-    this.#waiting = undefined
-    if (waiting === undefined) this.strayLines++
-    else waiting.resolve(line)
+    if (this.#waiting === undefined) this.strayLines++
+    else if (this.#waiting.take(line)) this.#waiting = undefined
   }
 
   #failed(error: unknown): void {

@@ -16,7 +16,8 @@ export class PtyPair {
   #wake = (): void => undefined
   #isOpen = true
 
-  constructor() {
+  /** @param hear gets everything that arrives, besides `receive` */
+  constructor(hear: (text: string) => void = () => undefined) {
     const require = createRequire(import.meta.url)
     const native = require(`@lydell/node-pty-${process.platform}-${process.arch}/pty.node`) as PtyNative
     const { master, slave, pty } = native.open(80, 24)
@@ -26,7 +27,9 @@ export class PtyPair {
     this.#reader = new ReadStream(master)
     this.#reader.on('error', () => undefined)
     this.#reader.on('data', (bytes: Buffer) => {
-      this.#received += bytes.toString('latin1')
+      const text = bytes.toString('latin1')
+      this.#received += text
+      hear(text)
       this.#wake()
     })
   }
