@@ -88,7 +88,14 @@ async function embeddedBroker(wantedPort: number): Promise<Broker> {
   // Nagle would hold small messages back for 40 ms and more.
   const server = createServer({ noDelay: true }, aedes.handle)
   const connections = new Connections(server)
-  const port = await listen(server, wantedPort, 'mqtt')
+  const closeBroker = (): Promise<void> => new Promise((resolve) => aedes.close(() => resolve()))
+  let port: number
+  try {
+    port = await listen(server, wantedPort, 'mqtt')
+  } catch (error) {
+    await closeBroker()
+    throw error
+  }
   const address = `mqtt://${LOOPBACK}:${port}`
   return {
     address,
@@ -100,7 +107,7 @@ async function embeddedBroker(wantedPort: number): Promise<Broker> {
     },
     close: async () => {
       await closeServer(server, connections)
-      await new Promise<void>((resolve) => aedes.close(() => resolve()))
+      await closeBroker()
     }
   }
 }
