@@ -65,8 +65,8 @@ export class DeviceConnection {
 
   /** Never rejects. */
   async disconnect(): Promise<void> {
+    this.#disconnected('disconnected by us', 'info')
     await this.#link.close()
-    this.#disconnected('disconnected by us')
   }
 
   /** The far end is of no use any more, whatever the link thinks. */
@@ -96,10 +96,10 @@ export class DeviceConnection {
     }
   }
 
-  #disconnected(why: string): void {
+  #disconnected(why: string, level: 'info' | 'warn' = 'warn'): void {
     for (const cell of this.#cells()) cell.lose(why)
     if (this.#state.kind === 'disconnected') return
-    if (this.#state.kind === 'connected') this.#log.warn({ device: this.#id, why }, 'disconnected')
+    if (this.#state.kind === 'connected') this.#log[level]({ device: this.#id, why }, 'disconnected')
     this.#set({ kind: 'disconnected', why })
   }
 

@@ -1,6 +1,6 @@
 import type { SerialPort } from 'serialport'
 import type { Clock } from '../../core/clock.ts'
-import { sentence } from '../../core/errors.ts'
+import { ErrorCode, sentence, SpillwayError } from '../../core/errors.ts'
 import { seconds } from '../../core/units.ts'
 import type { ByteLink } from './link.ts'
 import { disconnected, LinkState } from './link-state.ts'
@@ -15,8 +15,8 @@ const CLOSE_LIMIT = seconds(2)
  * A serial line: `serial:///dev/ttyUSB0?baudRate=9600`, further options `dataBits`, `stopBits`, `parity`,
  * `rtscts`. A path that is a symbolic link works, so a line may be named by `/dev/serial/by-id/...`.
  *
- * No modem line is read or set: pseudo terminals have none. Many systems do not report an unplugged adapter, so
- * whoever uses a serial line must also watch whether answers come.
+ * No modem line is read or set: pseudo terminals have none. A hang-up of the line is reported; a cable pulled
+ * behind an adapter is none, so whoever uses a serial line must also watch whether answers come.
  */
 export function makeSerialLink(url: string, clock: Clock): ByteLink {
   return new SerialLink(url, clock)
@@ -47,7 +47,12 @@ class SerialLink implements ByteLink {
     this.url = url
     this.#clock = clock
     const keys = ['baudRate', 'dataBits', 'stopBits', 'parity', 'rtscts']
-    this.#options = portOptions(url, parseLinkUrl(url, 'serial', keys))
+    const parts = parseLinkUrl(url, 'serial', keys)
+    if (parts.host !== '')
+      throw new SpillwayError(ErrorCode.configuration, `${url}: a serial line has no host`, {
+        hint: 'three slashes before an absolute path: serial:///dev/ttyUSB0'
+      })
+    this.#options = portOptions(url, parts)
     this.#state = new LinkState(url)
   }
 
@@ -75,6 +80,7 @@ class SerialLink implements ByteLink {
       throw disconnected(this.url, sentence(error), error)
     }
     this.#state.set(true, 'open')
+    this.#watchHangUp(port)
   }
 
   async write(bytes: Uint8Array): Promise<void> {
@@ -109,6 +115,16 @@ class SerialLink implements ByteLink {
     this.#state.set(false, 'closed')
     // a close that never ends leaves the descriptor to the system; there is nothing more to do about it
     await this.#clock.within(`close ${this.url}`, CLOSE_LIMIT, () => closed).catch(() => undefined)
+  }
+
+  /**
+   * A line that hangs up while a read is under way gives no event: the library then reads nothing again and again.
+   * Its poller, asked, reports the hang-up whatever else goes on. Canceled at closing, when nobody listens any more.
+   */
+  #watchHangUp(port: SerialPort): void {
+    const binding = port.port
+    if (binding !== undefined && 'poller' in binding)
+      binding.poller.once('disconnect', () => this.#lose(port, 'the line hung up'))
   }
 
   #lose(port: SerialPort, why: string): void {

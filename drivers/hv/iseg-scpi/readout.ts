@@ -37,11 +37,16 @@ export async function readChannels(
     return {
       demandV: Math.abs(demands[index]!),
       voltageV: Math.abs(voltages[index]!),
-      currentUa: currents[index]! * 1e6,
+      currentUa: microamperes(currents[index]!),
       statusWord: statusWords[index]!,
       status,
       events,
       state: channelState(status, events)
     }
   })
+}
+
+/** Six digits, as on the wire: no 140.00199999999998. */
+function microamperes(amperes: number): number {
+  return Number((amperes * 1e6).toPrecision(6))
 }

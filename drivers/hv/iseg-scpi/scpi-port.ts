@@ -116,15 +116,35 @@ export class ScpiPort {
     this.#echoes = []
     this.#framer.reset()
     for (const command of before) await this.#send(command)
-    const line = await this.#ask(question, (any) => any, signal)
-    const value = parse(line)
-    if (value === undefined)
-      throw new SpillwayError(ErrorCode.protocol, `${question}: the answer makes no sense`, {
-        request: question,
-        got: line
-      })
+    const value = await this.#answer(question, parse, signal)
     this.#isDirty = false
     return value
+  }
+
+  /** Noise may come before the answer; only when nothing better comes is it the failure. */
+  async #answer<T>(
+    question: string,
+    parse: (line: string) => T | undefined,
+    signal: AbortSignal
+  ): Promise<T> {
+    let odd: string | undefined
+    const pick = (line: string): T | undefined => {
+      const value = parse(line)
+      if (value === undefined) {
+        this.strayLines++
+        odd = line
+      }
+      return value
+    }
+    try {
+      return await this.#ask(question, pick, signal)
+    } catch (error) {
+      if (odd === undefined || !isCode(error, ErrorCode.timeout)) throw error
+      throw new SpillwayError(ErrorCode.protocol, `${question}: the answer makes no sense`, {
+        request: question,
+        got: odd
+      })
+    }
   }
 
   async #resynchronise(signal: AbortSignal): Promise<Identification> {
@@ -132,15 +152,7 @@ export class ScpiPort {
     await this.#silence(signal)
     this.#framer.reset()
     this.#echoes = []
-    const identification = await this.#ask(
-      '*IDN?',
-      (line) => {
-        const found = parseIdentification(line)
-        if (found === undefined) this.strayLines++
-        return found
-      },
-      signal
-    )
+    const identification = await this.#answer('*IDN?', parseIdentification, signal)
     // The request that went wrong may have been this one: then its answer came first, and ours comes now.
     await this.#silence(signal)
     this.#isDirty = false

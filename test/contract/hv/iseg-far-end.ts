@@ -30,6 +30,8 @@ export class IsegFarEnd {
   isMute = false
   /** ignores `:CONF:RAMP`, as modules with one ramp for all channels do */
   hasModuleRampOnly = false
+  /** comes as a line of its own before each answer */
+  rubbish = ''
   /** takes the place of the next answers, in order; undefined: no answer */
   readonly nextAnswers: (string | undefined)[] = []
   /** every command that was heard */
@@ -114,6 +116,7 @@ export class IsegFarEnd {
   #obey(line: string): void {
     const answer = this.#answer(line)
     if (answer === undefined) return
+    if (this.rubbish !== '') this.send(`${this.rubbish}\r\n`)
     const instead = this.nextAnswers.length > 0 ? this.nextAnswers.shift() : answer
     if (instead !== undefined) this.send(`${instead}\r\n`)
   }

@@ -190,6 +190,17 @@ describe('an iseg supply', () => {
     expect(channel().demand.latest()?.value).toBe(260)
   })
 
+  it('reads through a line of rubbish before every answer', async () => {
+    await connect()
+    far.rubbish = '?>#'
+    far.channels[0]!.setV = 270
+    await on(supply.poll(never))
+    expect(channel().demand.latest()?.value).toBe(270)
+    await on(channel().demand.set(280, never))
+    expect(far.channels[0]!.setV).toBe(280)
+    expect(supply.signals.find(({ path }) => path === 'hv-veto/garbage')?.latest()?.value).toBe(5)
+  })
+
   it('never takes a late answer for the answer to another request', async () => {
     await connect()
     Object.assign(far.channels[0]!, { setV: 700, isOn: true, fromV: 650, since: clock.now(), rampVPerS: 0 })

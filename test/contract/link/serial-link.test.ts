@@ -90,6 +90,20 @@ describe('a serial link', () => {
     await expect(link.write(bytes('x'))).rejects.toMatchObject({ code: ErrorCode.disconnected })
   })
 
+  it('reports that the line is gone while bytes are still on the way', async () => {
+    for (let n = 0; n < 20; n++) {
+      const other = new PtyPair()
+      const brief = makeSerialLink(`serial://${other.path}`, new SystemClock())
+      const heard = ear(brief)
+      await brief.open(never)
+      other.send('first')
+      await heard.until('first')
+      const lost = reported(brief, false)
+      other.unplug()
+      await lost
+    }
+  })
+
   it('opens and closes many times', async () => {
     const heard = ear(link)
     for (let n = 0; n < 5; n++) {
@@ -113,5 +127,6 @@ describe('a serial link', () => {
     const make = (options: string) => () => makeSerialLink(`serial:///dev/x?${options}`, new SystemClock())
     expect(make('baudRate=fast')).toThrow(/option baudRate is wrong/)
     expect(make('baud=9600')).toThrow(/unknown option baud/)
+    expect(() => makeSerialLink('serial://dev/ttyUSB0', new SystemClock())).toThrow(/no host/)
   })
 })
