@@ -20,7 +20,7 @@ import type { Monitor } from './monitor/monitor.ts'
 import { type RawStore, Readout } from './readout.ts'
 import { RunBook, type RunRecords } from './run/run-book.ts'
 import { type Participant, RunControl } from './run/run-control.ts'
-import { type Condition, permitted } from './run/run-state.ts'
+import { type Condition, isAcquiring, permitted } from './run/run-state.ts'
 import { deviceSummary, signalsOf } from './slow-control/slow-status.ts'
 import { SpillSequencer } from './spill/spill-sequencer.ts'
 import { triggerSettings } from './trigger/trigger-settings.ts'
@@ -166,6 +166,8 @@ export class Acquisition {
 
   /** Somebody connected or went away, here or in slow control: run control decides what it means. */
   devicesChanged(): void {
+    const { trouble } = this.#o.slow
+    if (trouble !== undefined && isAcquiring(this.run.state)) this.run.addCondition('degraded', trouble)
     for (const participant of this.participants()) {
       const before = this.#connected.get(participant.id)
       this.#connected.set(participant.id, participant.isConnected)

@@ -15,7 +15,8 @@ export function makeLog(process: string, folder: string, onTerminal: boolean): L
       stream: pretty({
         destination: 2,
         sync: true,
-        ignore: 'pid,hostname,process',
+        singleLine: true,
+        ignore: 'pid,hostname,process,maker,model,serial,firmware',
         translateTime: 'SYS:HH:MM:ss',
         messageFormat: `${process}: {msg}`
       }),

@@ -59,8 +59,11 @@ async function supervise(name: string, given: string, folder: string, options: R
   let finish: (outcome: Finished | { crashed: string } | { signal: string }) => void = () => undefined
   const finished = new Promise<Finished | { crashed: string } | { signal: string }>((r) => (finish = r))
 
+  /** where the console is: a restarted process takes the same place, so that open pages find it again */
+  let port = options.port
   const onMessage = (message: Message): void => {
-    if (message['kind'] === 'spill') {
+    if (message['ready'] === true) port = Number(new URL(String(message['url'])).port)
+    else if (message['kind'] === 'spill') {
       const spill = message['spill'] as SpillSummary
       spills.push(spill)
       if (options.json) tell(spillLine(spill))
@@ -118,7 +121,7 @@ async function supervise(name: string, given: string, folder: string, options: R
       arguments: (isRestart) => [
         ...common(),
         ...['--seed', String(options.seed)],
-        ...(options.port === undefined ? [] : ['--port', String(options.port)]),
+        ...(port === undefined ? [] : ['--port', String(port)]),
         ...(options.spills === undefined ? [] : ['--spills', String(options.spills)]),
         // After a crash a person decides when data taking goes on.
         ...(isRestart ? [] : ['--autostart'])

@@ -3,7 +3,7 @@ import type { DeviceRole } from '../../core/device.ts'
 import { ErrorCode, sentence, SpillwayError } from '../../core/errors.ts'
 import type { Journal } from '../../core/journal.ts'
 import type { Log } from '../../core/log.ts'
-import { seconds } from '../../core/units.ts'
+import { milliseconds, seconds } from '../../core/units.ts'
 import type { Digitiser, DigitiserSettings } from '../../drivers/digitiser/contract/digitiser.ts'
 import type { TriggerCrate, TriggerSettings } from '../../drivers/trigger/contract/trigger-crate.ts'
 import type { RunBook } from './run-book.ts'
@@ -48,6 +48,8 @@ export interface RunControlOptions {
 
 const SETTINGS_LIMIT = seconds(20)
 const COMMAND_LIMIT = seconds(5)
+/** longer than any extraction */
+const EARLIER_SPILL_LIMIT = seconds(30)
 
 /**
  * Run control: the states of a run and what each step asks of the devices. A state is entered only when it is
@@ -108,6 +110,7 @@ export class RunControl {
     try {
       this.#enter('configuring', 'writing settings and reading them back')
       this.#requireDevices()
+      await this.#quiesce(signal)
       await this.#configure(signal)
       this.#enter('configured', 'all settings read back as written')
       this.#requirePreflight()
@@ -272,6 +275,28 @@ export class RunControl {
       const condition = inOrder([...this.#condition, ...this.#o.book.conditionOfSpills()])
       this.#o.journal.write('run-closed', { run: this.#o.book.run, condition, reason, columnHashes })
       this.#o.book.closeRun(condition, reason, columnHashes)
+    }
+  }
+
+  /** A run that an earlier process left enabled goes on in the hardware: it is ended, with its current spill. */
+  async #quiesce(signal: AbortSignal): Promise<void> {
+    const { crate, clock } = this.#o
+    // a local spill that nobody ends lasts for ever; refused when there is none
+    if (this.#o.spillSource === 'local')
+      await this.#command('end an earlier spill', (s) => crate.endSpill(s), signal).catch(() => undefined)
+    await this.#command('disable the trigger crate', (s) => crate.disable(s), signal)
+    await this.#each('disarm', (digitiser, s) => digitiser.acquire.disarm(s), signal)
+    const until = clock.now() + EARLIER_SPILL_LIMIT
+    while (await clock.within('ask the trigger crate', COMMAND_LIMIT, (s) => crate.isRunning(s), signal)) {
+      if (clock.now() > until)
+        throw new SpillwayError(
+          ErrorCode.notPermitted,
+          `${crate.id} does not end the spill of an earlier run`,
+          {
+            hint: 'make safe, then recover and start again'
+          }
+        )
+      await clock.sleep('end of an earlier spill', milliseconds(200), signal)
     }
   }
 

@@ -48,7 +48,9 @@ export function deviceSummary({ device, trouble, lastSeen }: DeviceKeeper): Devi
   const text =
     state.kind === 'connected'
       ? `${state.identity.maker} ${state.identity.model}, serial ${state.identity.serial}, firmware ${state.identity.firmware}`
-      : trouble
+      : state.kind === 'disconnected' && trouble === ''
+        ? state.why // just lost: the keeper has not tried again yet
+        : trouble
   return {
     id: device.id,
     kind: device.kind,

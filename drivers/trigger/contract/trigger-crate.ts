@@ -56,6 +56,8 @@ export interface TriggerCrate extends Device {
   enable(run: number, source: 'sps' | 'local', signal: AbortSignal): Promise<void>
   /** No spill begins after this; the current one is finished. */
   disable(signal: AbortSignal): Promise<void>
+  /** Whether a run is enabled, or its last spill still goes on: settings cannot be written then. */
+  isRunning(signal: AbortSignal): Promise<boolean>
   /** Immediate: no trigger from now on. */
   inhibit(signal: AbortSignal): Promise<void>
   /** Artificial spills, only when enabled with `local`. */

@@ -38,6 +38,7 @@ export const CONTROL_INHIBIT = 1 << 1
 export const CONTROL_LOCAL_SPILLS = 1 << 2
 
 export const STATUS_RUN_ENABLED = 1 << 1
+export const STATUS_IN_SPILL = 1 << 2
 const STATUS_WORDS = ['ready', 'run enabled', 'in spill', 'busy', 'inhibited']
 
 /** The set bits of STATUS in words; "not ready" when there are none. */

@@ -19,6 +19,7 @@ import {
   ID_CRATE,
   LATCHED_REGISTERS,
   LINES_MAX,
+  STATUS_IN_SPILL,
   STATUS_RUN_ENABLED,
   statusWords
 } from './registers.ts'
@@ -138,6 +139,12 @@ export class IpbusTriggerCrate implements TriggerCrate {
     this.#device.ensureConnected('disable')
     await this.#control.modify(ADDRESS.control, ~CONTROL_RUN_ENABLE >>> 0, 0, signal)
     await this.#expectControl('disable', CONTROL_RUN_ENABLE, 0, signal)
+  }
+
+  async isRunning(signal: AbortSignal): Promise<boolean> {
+    this.#device.ensureConnected('read status')
+    const [status = 0] = await this.#control.read('bus', ADDRESS.status, 1, signal)
+    return (status & (STATUS_RUN_ENABLED | STATUS_IN_SPILL)) !== 0
   }
 
   async inhibit(signal: AbortSignal): Promise<void> {

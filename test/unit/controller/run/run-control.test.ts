@@ -17,6 +17,8 @@ function setUp(
     preflight?: string[]
     crateFails?: boolean
     spillsPerRun?: number
+    /** times that the crate says it still runs */
+    earlierSpill?: number
   } = {}
 ) {
   const clock = new VirtualClock()
@@ -27,6 +29,7 @@ function setUp(
     apply: () => Promise.resolve([]),
     enable: (run: number) => say(`enable ${run}`),
     disable: () => say('disable'),
+    isRunning: () => Promise.resolve((options.earlierSpill ?? 0) > 0 && --options.earlierSpill! >= 0),
     inhibit: () =>
       options.crateFails === true
         ? Promise.reject(new SpillwayError(ErrorCode.refused, 'no'))
@@ -97,7 +100,10 @@ test('starts and stops through every state in order, files before triggers', asy
     ...['configuring', 'configured', 'arming', 'armed', 'starting', 'running'],
     ...['stopping', 'disarming', 'configured']
   ])
-  expect(told).toEqual(['arm', 'open files 1', 'enable 1', 'disable', 'settle', 'close files', 'disarm'])
+  expect(told).toEqual([
+    ...['disable', 'disarm', 'arm', 'open files 1', 'enable 1'],
+    ...['disable', 'settle', 'close files', 'disarm']
+  ])
   expect(ended).toEqual([['simulated']])
 })
 
@@ -110,7 +116,14 @@ test('a setting that reads back differently is named and nothing is armed', asyn
     message: expect.stringContaining('board threshold 0/1/3: wrote 5000, reads 904') as string
   })
   expect(control.state).toBe('idle')
-  expect(told).toEqual([])
+  expect(told).not.toContain('arm')
+})
+
+test('what an earlier process left running is ended, and its spill waited for, before settings are written', async () => {
+  const { clock, control, told } = setUp({ earlierSpill: 3 })
+  await clock.resolve(control.start())
+  expect(clock.now()).toBe(3 * 200e6)
+  expect(told.slice(0, 3)).toEqual(['disable', 'disarm', 'arm'])
 })
 
 test('an absent device and a failed preflight keep it from arming, in words', async () => {
@@ -119,7 +132,7 @@ test('an absent device and a failed preflight keep it from arming, in words', as
   await expect(absent.clock.resolve(absent.control.start())).rejects.toThrow('board (cable)')
   const full = setUp({ preflight: ['1 GB free'] })
   await expect(full.clock.resolve(full.control.start())).rejects.toThrow('1 GB free')
-  expect(full.told).toEqual([])
+  expect(full.told).not.toContain('arm')
   expect(full.control.state).toBe('idle')
 })
 
