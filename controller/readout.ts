@@ -62,6 +62,8 @@ const TICK = milliseconds(20)
 const STALL = milliseconds(500)
 /** nothing is extracted for longer than this: a spill that nobody ends is ended */
 const SPILL_LIMIT = seconds(120)
+/** a lost source is given this long to come back once all others have ended the spill */
+const GRACE_FOR_LOST = milliseconds(200)
 const SCALERS_LIMIT = milliseconds(1500)
 const STORE_LIMIT = seconds(20)
 
@@ -83,6 +85,7 @@ export class Readout implements RunReadout {
   #watching: Promise<void> | undefined
   #stop = new AbortController()
   #openSince: RunNs | undefined
+  #waitedSince: RunNs | undefined
   #spillTime = 0
   #lastProgress: RunNs = 0
   #paused = new Set<number>()
@@ -136,7 +139,7 @@ export class Readout implements RunReadout {
     this.#storeFailure = undefined
     this.file = await this.#o.raw.open(run, isSimulated)
     this.builder.beginRun(run)
-    for (const [source, isExpected] of this.#o.expected()) this.builder.expect(source, isExpected)
+    this.#expect()
     this.#stop = new AbortController()
     this.#watching ??= this.#watch(this.#stop.signal)
   }
@@ -175,7 +178,7 @@ export class Readout implements RunReadout {
         this.#lastProgress = clock.now()
         this.builder.giveUpOldest()
       }
-      if (this.builder.isSpillComplete() || this.#isOverdue()) {
+      if (this.builder.isSpillComplete() || this.#onlyLostAreMissing() || this.#isOverdue()) {
         try {
           await this.#close()
         } catch (error) {
@@ -183,6 +186,14 @@ export class Readout implements RunReadout {
         }
       }
     }
+  }
+
+  /** A source that is gone may come back and end its spill, but nobody waits long for it. */
+  #onlyLostAreMissing(): boolean {
+    const now = this.#o.clock.now()
+    if (!this.builder.isSpillCompleteButForLost()) this.#waitedSince = undefined
+    else this.#waitedSince ??= now
+    return this.#waitedSince !== undefined && now - this.#waitedSince > GRACE_FOR_LOST
   }
 
   #isOverdue(): boolean {
@@ -249,8 +260,15 @@ export class Readout implements RunReadout {
     return this.#closing
   }
 
+  /** Between spills: which sources an event needs from now on. */
+  #expect(): void {
+    if (this.builder.isSpillOpen) return
+    for (const [source, isExpected] of this.#o.expected()) this.builder.expect(source, isExpected)
+  }
+
   #closed(): void {
     this.#closing = undefined
+    this.#expect()
     this.#o.onClosed()
   }
 
@@ -275,7 +293,7 @@ export class Readout implements RunReadout {
 
   async #finish(ledger: SpillLedger, scalers: SpillScalers | undefined, isOverdue: boolean): Promise<void> {
     const { clock, processor, raw, monitor } = this.#o
-    this.#openSince = undefined
+    this.#openSince = this.#waitedSince = undefined
     const forced = this.#forced
     this.#forced = undefined
     await clock.within('finish the blocks', STORE_LIMIT, () => processor.drain())

@@ -15,7 +15,10 @@ import { deviceLog, makeLog } from './log.ts'
 import { readArguments, readLinks } from './process-arguments.ts'
 import { deviceSummary, signalsOf, type SlowStatus } from './slow-control/slow-status.ts'
 
-/** A simulated hall that lost its supervisor ends by itself; a real one is watched for as long as it takes. */
+/**
+ * Slow control of a simulated hall that lost its supervisor, and that nobody asks any more, ends by itself; of a
+ * real one it goes on for as long as it takes.
+ */
 const ORPHAN_LIMIT = seconds(600)
 
 const options = readArguments(process.argv.slice(2))
@@ -30,7 +33,9 @@ const devices = makeSlowDevices(experiment, {
 })
 
 const server = fastify({ forceCloseConnections: true })
+let lastAsked = clock.now()
 server.get('/status', (): SlowStatus => {
+  lastAsked = clock.now()
   return {
     pid: process.pid,
     experiment: experiment.name,
@@ -44,6 +49,11 @@ server.post('/stop', () => {
   setImmediate(() => void stop('asked over its API'))
   return { stopping: true }
 })
+
+async function endWhenForgotten(): Promise<void> {
+  while (clock.now() - lastAsked < ORPHAN_LIMIT) await clock.sleep('orphaned', seconds(5))
+  await stop('nobody came back for the simulated hall')
+}
 
 let isStopping = false
 async function stop(why: string): Promise<void> {
@@ -59,8 +69,7 @@ process.on('SIGTERM', () => void stop('SIGTERM'))
 process.on('SIGINT', () => void stop('SIGINT'))
 process.on('disconnect', () => {
   log.warn({}, 'the supervisor is gone; slow control goes on')
-  if (options.isSimulated)
-    void clock.sleep('orphaned', ORPHAN_LIMIT).then(() => stop('nobody came back for the simulated hall'))
+  if (options.isSimulated) void endWhenForgotten()
 })
 process.on('unhandledRejection', (error) => log.error({ why: sentence(error) }, 'unexpected failure'))
 

@@ -1,9 +1,18 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync
+} from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
-import type { Clock } from '../core/clock.ts'
+import { type Clock, isAborted } from '../core/clock.ts'
 import { ErrorCode, sentence, SpillwayError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import { milliseconds, seconds } from '../core/units.ts'
@@ -28,6 +37,8 @@ export interface ServiceOptions {
   readonly script: string
   /** anew for every start: a restarted process may need other words */
   readonly arguments: (isRestart: boolean) => string[]
+  /** where its error output goes; absent: to ours */
+  readonly errorFile?: string
   readonly onMessage?: (message: Message) => void
   /** after an unexpected end; the process is being started again unless `willRestart` is false */
   readonly onCrash?: (how: string, willRestart: boolean) => void
@@ -59,11 +70,14 @@ export class Service {
   start(isRestart = false): Promise<Message> {
     const { name } = this.#options
     this.#starts.push(this.#clock.now())
+    const { errorFile } = this.#options
+    const errors = errorFile === undefined ? 'inherit' : openSync(errorFile, 'a')
     const child = fork(script(this.#options.script), this.#options.arguments(isRestart), {
       detached: true,
       execArgv: [],
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc']
+      stdio: ['ignore', 'ignore', errors, 'ipc']
     })
+    if (typeof errors === 'number') closeSync(errors)
     this.#child = child
     return this.#clock.within(`start ${name}`, READY_LIMIT, (signal) => {
       return new Promise<Message>((resolve, reject) => {
@@ -198,6 +212,14 @@ export function findSimulator(folder: string): number | undefined {
   return known !== undefined && isAlive(known.pid) && existsSync(join(folder, 'links.json'))
     ? known.pid
     : undefined
+}
+
+/** A simulator without a supervisor ends after ten minutes; this tells it that it is still wanted. */
+export async function keepSimulator(clock: Clock, pid: number, signal: AbortSignal): Promise<void> {
+  while (!isAborted(signal) && isAlive(pid)) {
+    process.kill(pid, 'SIGUSR2')
+    await clock.sleep('renew the simulator', seconds(60), signal).catch(() => undefined)
+  }
 }
 
 /** Ends an adopted process by its id and waits for it, bounded. */

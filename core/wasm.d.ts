@@ -4,6 +4,7 @@ declare namespace WebAssembly {
     constructor(descriptor: { initial: number; maximum: number; shared: true })
     readonly buffer: SharedArrayBuffer
   }
+  // eslint-disable-next-line @typescript-eslint/no-extraneous-class -- that is what the platform has
   class Module {
     constructor(bytes: Uint8Array)
   }

@@ -40,6 +40,8 @@ export type SpillPhase = (typeof SPILL_PHASES)[number]
 export interface SourceLedger {
   source: number
   device: string
+  /** events need it; false: an optional board that was away when the spill began */
+  expected: boolean
   /** from the source's own end-of-spill record; null: it did not come */
   sent: number | null
   received: number

@@ -9,6 +9,7 @@ import {
   endAdopted,
   findSimulator,
   findSlow,
+  keepSimulator,
   lockFolder,
   type Message,
   Service,
@@ -72,6 +73,7 @@ async function supervise(name: string, given: string, folder: string, options: R
     else if (message['kind'] === 'say') tell(String(message['text']))
   }
   const linksFile = join(folder, 'links.json')
+  const errorFile = (process: string): string => join(folder, 'log', `${process}.err`)
   const common = (): string[] => [
     ...['--experiment', given, '--data', folder],
     ...(options.sim ? ['--simulated', '--links-file', linksFile] : []),
@@ -81,6 +83,7 @@ async function supervise(name: string, given: string, folder: string, options: R
     {
       name: 'sim',
       script: 'hil-sim/main',
+      errorFile: errorFile('sim'),
       arguments: () => [
         ...[
           '--experiment',
@@ -108,6 +111,7 @@ async function supervise(name: string, given: string, folder: string, options: R
     {
       name: 'slow',
       script: 'controller/slow',
+      ...(onTerminal ? {} : { errorFile: errorFile('slow') }),
       arguments: common,
       onCrash: (how, again) => tell(`slow control died (${how})${again ? '; it is started again' : ''}`)
     },
@@ -118,6 +122,7 @@ async function supervise(name: string, given: string, folder: string, options: R
     {
       name: 'daq',
       script: 'controller/daq',
+      ...(onTerminal ? {} : { errorFile: errorFile('daq') }),
       arguments: (isRestart) => [
         ...common(),
         ...['--seed', String(options.seed)],
@@ -144,9 +149,11 @@ async function supervise(name: string, given: string, folder: string, options: R
       finish({ signal })
     })
 
+  const ending = new AbortController()
   let adoptedSimulator: number | undefined
   let adoptedSlow: number | undefined
   const stopAll = async (): Promise<void> => {
+    ending.abort()
     await daq.stop()
     if (adoptedSlow === undefined) await slow.stop()
     else await endAdopted(clock, adoptedSlow)
@@ -161,9 +168,10 @@ async function supervise(name: string, given: string, folder: string, options: R
   try {
     if (options.sim) {
       adoptedSimulator = findSimulator(folder)
-      if (adoptedSimulator !== undefined)
+      if (adoptedSimulator !== undefined) {
         tell(`found the simulated hall still running (process ${adoptedSimulator})`)
-      else if (!(await up(simulator.start()))) return Exit.done
+        void keepSimulator(clock, adoptedSimulator, ending.signal)
+      } else if (!(await up(simulator.start()))) return Exit.done
     }
     const found = await findSlow(clock, folder, name)
     if (found !== undefined) {

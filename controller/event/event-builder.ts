@@ -7,7 +7,7 @@ import type { BlockPool } from './block-pool.ts'
 import { clearRows, closeRows, type RowCounts } from './event-rows.ts'
 import { SourceAccount } from './source-account.ts'
 import type { DataSource } from './source.ts'
-import { reasonsOf, type SpillLedger } from './spill-ledger.ts'
+import { isNotMissed, reasonsOf, type SpillLedger } from './spill-ledger.ts'
 
 export type { SpillLedger } from './spill-ledger.ts'
 
@@ -116,6 +116,7 @@ export class EventBuilder implements FragmentSink {
     this.#run = run
     this.#eventsBefore = 0
     this.#lastSpill = 0
+    for (const account of this.#accounts) account.beginRun()
   }
 
   /**
@@ -232,12 +233,12 @@ export class EventBuilder implements FragmentSink {
 
   /** Every expected source has sent its end-of-spill record, and all blocks are closed. */
   isSpillComplete(): boolean {
-    if (!this.#isOpen) return false
-    for (const account of this.#accounts) {
-      if (account.isExpected && account.record === undefined) return false
-      if (account.stash.count > 0) return false
-    }
-    return this.#base >= this.#end
+    return this.#hasEnded(false)
+  }
+
+  /** The same but for sources whose connection is lost: whether only those are missing. */
+  isSpillCompleteButForLost(): boolean {
+    return this.#hasEnded(true)
   }
 
   /** The caller's deadline: closes the oldest block as it is. False when there is none. */
@@ -273,12 +274,25 @@ export class EventBuilder implements FragmentSink {
       eventsBuilt: this.#counts.complete,
       eventsPartial: this.#counts.partial,
       eventsExpected: expectedEvents,
-      closed: sources.every((source) => source.closed),
-      agrees: expectedEvents !== null && sources.every((source) => source.sent === expectedEvents),
+      closed: sources.every((source) => source.closed || isNotMissed(source)),
+      agrees:
+        expectedEvents !== null &&
+        sources.every((source) => source.sent === expectedEvents || isNotMissed(source)),
       sources,
       unknownSource: this.#unknownSource,
       reasons: reasonsOf(sources, expectedEvents, this.#unknownSource)
     }
+  }
+
+  #hasEnded(withoutLost: boolean): boolean {
+    if (!this.#isOpen) return false
+    let ended = 0
+    for (const account of this.#accounts) {
+      if (account.stash.count > 0) return false
+      if (account.record !== undefined) ended++
+      else if (account.isExpected && (account.isConnected || !withoutLost)) return false
+    }
+    return ended > 0 && this.#base >= this.#end
   }
 
   #account(source: number): SourceAccount | undefined {

@@ -7,6 +7,8 @@ import type { DataSource } from './source.ts'
 export interface SourceSpillLedger {
   readonly source: number
   readonly device: string
+  /** events need this source; false: an optional board that was away when the spill began */
+  readonly expected: boolean
   /** from the source's own end-of-spill record; null: it did not come */
   readonly sent: number | null
   readonly received: number
@@ -119,6 +121,11 @@ export class SourceAccount {
     this.countFault(reason, 1)
   }
 
+  /** What came before the run is not of the run. */
+  beginRun(): void {
+    this.#faults = {}
+  }
+
   countFault(kind: string, count: number): void {
     this.#faults[kind] = (this.#faults[kind] ?? 0) + count
   }
@@ -157,7 +164,19 @@ export class SourceAccount {
       lost !== null &&
       received === built + partial + late + duplicate + corrupt + dropped &&
       sent === received - duplicate + lost
-    const counts = { sent, received, built, partial, late, duplicate, corrupt, dropped, lost, closed }
+    const counts = {
+      expected: this.isExpected,
+      sent,
+      received,
+      built,
+      partial,
+      late,
+      duplicate,
+      corrupt,
+      dropped,
+      lost,
+      closed
+    }
     return { source: source.id, device: source.device, ...counts, faults }
   }
 

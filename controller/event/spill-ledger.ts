@@ -12,7 +12,7 @@ export interface SpillLedger {
   readonly eventsPartial: number
   /** what the trigger crate accepted; null when the caller does not know */
   readonly eventsExpected: number | null
-  /** both sums of every source hold */
+  /** both sums of every source hold that is expected, or sent anything */
   readonly closed: boolean
   /** every source says that it sent what the trigger crate accepted; false when either is not known */
   readonly agrees: boolean
@@ -23,6 +23,9 @@ export interface SpillLedger {
   readonly reasons: readonly string[]
 }
 
+/** A source that no event needs and that sent nothing. */
+export const isNotMissed = (source: SourceSpillLedger): boolean => !source.expected && source.received === 0
+
 /** What is not as it should be, as sentences. */
 export function reasonsOf(
   sources: readonly SourceSpillLedger[],
@@ -31,6 +34,7 @@ export function reasonsOf(
 ): readonly string[] {
   const reasons: string[] = []
   for (const s of sources) {
+    if (isNotMissed(s)) continue
     const name = `source ${s.source} (${s.device})`
     if (s.sent === null) reasons.push(`${name}: no end-of-spill record`)
     else {

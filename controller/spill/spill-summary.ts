@@ -53,7 +53,9 @@ export function summarise(facts: SpillFacts): SpillSummary {
     ledger.eventsPartial > 0 ||
     ledger.sources.some((s) => (s.lost ?? 0) > 0 || s.late > 0 || s.dropped > 0)
   if (isIncomplete) condition.add('incomplete')
-  const disagrees = ledger.eventsExpected !== null && !ledger.agrees
+  const disagrees =
+    ledger.eventsExpected !== null &&
+    ledger.sources.some((s) => s.sent !== null && s.sent !== ledger.eventsExpected)
   const isTainted =
     disagrees ||
     ledger.unknownSource > 0 ||

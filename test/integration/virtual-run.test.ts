@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { loadExperiment } from '../../config/load.ts'
+import type { DeviceRole } from '../../core/device.ts'
 import { runVirtually } from '../../controller/memory.ts'
 
 // The whole house in one process and virtual time: drivers, twins, run control, readout, selection. What repeats
@@ -35,14 +36,41 @@ test('the same seed writes the same journal, another seed another one', async ()
   expect(a.journal).not.toBe(c.journal)
 })
 
-test('a run of 100 spills in which a board fails is remembered the same twice, failure included', async () => {
-  const failing = { ...options, scenario: 'board-fails', spills: 100 }
-  const first = await runVirtually(failing)
-  const second = await runVirtually(failing)
+/** The same hall, in which the board that fails (spills 3 to 5) has another role. */
+const boardIs = (role: DeviceRole): typeof experiment => ({
+  ...experiment,
+  devices: experiment.devices.map((device) => (device.id === 'msadc-ecal' ? { ...device, role } : device))
+})
+const failing = { ...options, scenario: 'board-fails', spills: 100 }
+
+test('100 spills in which an optional board fails are all taken, degraded, and remembered the same twice', async () => {
+  const first = await runVirtually({ ...failing, experiment: boardIs('optional') })
+  const second = await runVirtually({ ...failing, experiment: boardIs('optional') })
+  expect(first.state, first.status).toBe('configured')
+  expect(first.spills).toHaveLength(100)
   expect(first.journal).toBe(second.journal)
   expect(first.journal).toContain('"device-lost"')
-  const conditions = new Set(first.runs.flatMap((run) => run.condition))
-  expect(conditions.has('interrupted') || conditions.has('aborted')).toBe(true)
+  expect(first.runs[0]!.condition).toContain('degraded')
+  expect(first.spills[2]!.condition).toContain('incomplete')
+  const [before, , during, , , after] = [1, 2, 3, 4, 5, 6].map((n) => first.spills[n - 1]!)
+  expect(before!.eventsPartial).toBe(0)
+  expect(during!.eventsPartial).toBeGreaterThan(0)
+  expect(after!.eventsPartial).toBe(0)
+  expect(first.spills.at(-1)!.condition).toEqual(['degraded', 'simulated'])
+})
+
+test('a required board that fails stops the run, interrupted; an essential one leads to safe', async () => {
+  const required = await runVirtually({ ...failing, experiment: boardIs('required') })
+  expect(required.state).toBe('configured')
+  expect(required.runs[0]!.condition).toContain('interrupted')
+  const essential = await runVirtually({ ...failing, experiment: boardIs('essential') })
+  expect(essential.state).toBe('safe')
+  expect(essential.status).toContain('msadc-ecal is gone')
+  expect(essential.runs[0]!.condition).toContain('aborted')
+  for (const result of [required, essential]) {
+    expect(result.spills).toHaveLength(3)
+    expect(result.spills.slice(0, 2).every((spill) => spill.closed)).toBe(true)
+  }
 })
 
 test('the bench takes artificial spills', async () => {

@@ -16,6 +16,7 @@ export function ledger(source: number, device: string, part: Partial<SourceLedge
   return {
     source,
     device,
+    expected: true,
     sent: 21_480,
     received: 21_480,
     built: 21_480,

@@ -37,7 +37,7 @@ const spill = (run: number, number: number): SpillSummary => ({
   ...{ eventsBuilt: 100, eventsPartial: 1, eventsSelected: 7, columnHash: 'ab', closed: true },
   sources: [
     {
-      ...{ source: 600, device: 'ecal', sent: 101, received: 101, built: 100, partial: 1 },
+      ...{ source: 600, device: 'ecal', expected: true, sent: 101, received: 101, built: 100, partial: 1 },
       ...{ late: 0, duplicate: 0, corrupt: 0, dropped: 0, lost: null, closed: true, faults: { garbage: 3 } }
     }
   ]
