@@ -230,7 +230,7 @@ export class RunControl {
       await this.#o.readout.settle()
       await this.#closeRun(reason)
       this.#enter('disarming', reason)
-      await this.#each('disarm', (digitiser, s) => digitiser.acquire.disarm(s), signal)
+      await this.#disarm(signal)
       this.#enter('configured', reason)
     } catch (error) {
       if (isAborted(signal)) return
@@ -361,6 +361,21 @@ export class RunControl {
     } catch (error) {
       await this.makeSafe(`${why}; ${sentence(error)}`)
     }
+  }
+
+  /** A board that is away sends nothing; the next start disarms it before anything else. */
+  async #disarm(signal: AbortSignal): Promise<void> {
+    const connected = new Set(
+      this.#o
+        .participants()
+        .filter((p) => p.isConnected)
+        .map((p) => p.id)
+    )
+    await this.#each(
+      'disarm',
+      (digitiser, s) => (connected.has(digitiser.id) ? digitiser.acquire.disarm(s) : Promise.resolve()),
+      signal
+    )
   }
 
   #command(name: string, work: (s: AbortSignal) => Promise<void>, outer: AbortSignal): Promise<void> {

@@ -55,6 +55,7 @@ describe('a clean spill', () => {
     expect(ledger.sources[0]).toEqual({
       source: A,
       device: 'board-600',
+      expected: true,
       sent: 100,
       received: 100,
       built: 100,
