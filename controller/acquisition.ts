@@ -239,7 +239,7 @@ export class Acquisition {
       },
       spills: [...book.recent],
       devices: [...devices.keepers.map(deviceSummary), ...view.devices],
-      signals: [...signalsOf(devices.keepers.map((keeper) => keeper.device)), ...view.signals],
+      signals: [...view.signals, ...signalsOf(devices.keepers.map((keeper) => keeper.device))],
       commands: Object.entries(permitted(run.state)).map(([name, answer]) => ({
         name: name as Command['name'],
         permitted: answer === true,

@@ -18,7 +18,7 @@ import { makeMemoryRegisterLink } from '../drivers/link/memory-registers.ts'
 import { makeMemoryTopicLink } from '../drivers/link/memory-topics.ts'
 import type { Face } from '../hil-sim/device/face.ts'
 import { Hall } from '../hil-sim/hall.ts'
-import { loadScenario } from '../hil-sim/scenario/scenario.ts'
+import { loadScenario, type Scenario } from '../hil-sim/scenario/scenario.ts'
 import { Acquisition } from './acquisition.ts'
 import { makeDaqDevices, makeSlowDevices } from './devices.ts'
 import { makeInlineDataPlane } from './data-plane.ts'
@@ -32,8 +32,8 @@ export interface VirtualRun {
   readonly seed: number
   readonly spills: number
   readonly cycle: 'real' | 'fast'
-  /** name of a situation in hil-sim/scenario */
-  readonly scenario?: string
+  /** a situation, or the name of one in hil-sim/scenario */
+  readonly scenario?: string | Scenario
   readonly onSpill?: (spill: SpillSummary) => void
 }
 
@@ -96,6 +96,7 @@ function memoryLinks(hall: Hall, clock: VirtualClock): LinkFactory {
 /** Takes `spills` spills in virtual time and tells what came of it. */
 export async function runVirtually(options: VirtualRun): Promise<VirtualRunResult> {
   const { experiment, seed, cycle } = options
+  const scenario = typeof options.scenario === 'string' ? loadScenario(options.scenario) : options.scenario
   const clock = new VirtualClock()
   const lines: string[] = []
   const journal = new LineJournal(clock, (line) => lines.push(line))
@@ -104,7 +105,7 @@ export async function runVirtually(options: VirtualRun): Promise<VirtualRunResul
     seed,
     cycle,
     start: clock.utc(),
-    ...(options.scenario === undefined ? {} : { scenario: loadScenario(options.scenario) })
+    ...(scenario === undefined ? {} : { scenario })
   })
   const overrides = Object.fromEntries(
     experiment.devices.map(({ id, links }) => [

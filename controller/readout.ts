@@ -10,6 +10,7 @@ import type { DataLogic } from '../drivers/digitiser/contract/digitiser.ts'
 import type { SpillScalers, TriggerCrate } from '../drivers/trigger/contract/trigger-crate.ts'
 import type { BlockPool } from './event/block-pool.ts'
 import { EventBuilder, type SpillLedger } from './event/event-builder.ts'
+import { FragmentFaults } from './event/fragment-faults.ts'
 import type { DataSource } from './event/source.ts'
 import type { BlockProcessor } from './block-processor.ts'
 import type { Monitor } from './monitor/monitor.ts'
@@ -79,6 +80,8 @@ export class Readout implements RunReadout {
   readonly sink: FragmentSink
   /** selected events by spill */
   readonly #selected = new Map<number, number>()
+  /** what is wrong inside fragments, by spill: blocks of two spills may be on their way at once */
+  readonly #faults = new Map<number, FragmentFaults>()
   readonly #inStore = new Set<Promise<void>>()
   #hash = new RunHash()
   #storeFailure: SpillwayError | undefined
@@ -135,6 +138,7 @@ export class Readout implements RunReadout {
 
   async beginRun(run: number, isSimulated: boolean): Promise<void> {
     this.#selected.clear()
+    this.#faults.clear()
     this.#hash = new RunHash()
     this.#storeFailure = undefined
     this.file = await this.#o.raw.open(run, isSimulated)
@@ -225,6 +229,10 @@ export class Readout implements RunReadout {
     const block = this.#o.pool.blocks[index]!
     const spill = block.header[BlockHeader.spill]!
     this.#selected.set(spill, (this.#selected.get(spill) ?? 0) + countSelected(block))
+    let faults = this.#faults.get(spill)
+    if (faults === undefined)
+      this.#faults.set(spill, (faults = new FragmentFaults(this.#o.sources.length)))
+    faults.add(block)
     this.#hash.add(block)
     this.#o.monitor.fill(block)
     const written = this.#o.raw.write(block)
@@ -298,12 +306,16 @@ export class Readout implements RunReadout {
     this.#forced = undefined
     await clock.within('finish the blocks', STORE_LIMIT, () => processor.drain())
     const selected = this.#selected.get(ledger.spill) ?? 0
+    const faults = this.#faults.get(ledger.spill)
     this.#selected.delete(ledger.spill)
+    this.#faults.delete(ledger.spill)
     this.#keep(raw.endOfSpill(ledger.spill, ledger.eventsBuilt + ledger.eventsPartial, ledger.time))
     await this.#stored()
     const summary = summarise({
       utc: clock.utc(),
       ledger,
+      fragmentFaults: this.#o.sources.map((_, index) => faults?.of(index) ?? {}),
+      notReconstructed: faults?.notReconstructed ?? 0,
       scalers,
       selected,
       columnHash: this.#hash.endSpill(ledger.spill),

@@ -1,11 +1,16 @@
 import type { SpillSummary } from '../../console/api/api.ts'
 import type { SpillScalers } from '../../drivers/trigger/contract/trigger-crate.ts'
 import type { SpillLedger } from '../event/event-builder.ts'
+import type { FaultCounts } from '../event/fragment-faults.ts'
 import { type Condition, inOrder } from '../run/run-state.ts'
 
 export interface SpillFacts {
   readonly utc: Date
   readonly ledger: SpillLedger
+  /** what is wrong inside the fragments of each source, in the order of the ledger */
+  readonly fragmentFaults: readonly FaultCounts[]
+  /** events that only raw data hold, because the stages failed on them */
+  readonly notReconstructed: number
   /** undefined: the crate did not give them */
   readonly scalers: SpillScalers | undefined
   readonly selected: number
@@ -32,6 +37,7 @@ export function muonsOnTarget(scalers: SpillScalers): { muons: number; liveFract
 /** The record of a spill: counts, both ledger sums per source, and the verdict with its reasons. */
 export function summarise(facts: SpillFacts): SpillSummary {
   const { ledger, scalers, forced } = facts
+  const sources = ledger.sources.map((s, i) => ({ ...s, faults: { ...s.faults, ...facts.fragmentFaults[i] } }))
   const condition = new Set<Condition>(facts.inherited)
   const reasons = [...ledger.reasons]
   if (forced !== undefined) {
@@ -47,6 +53,10 @@ export function summarise(facts: SpillFacts): SpillSummary {
     condition.add('incomplete')
     reasons.push(`raw data were not written: ${facts.storeFailure}`)
   }
+  if (facts.notReconstructed > 0) {
+    condition.add('incomplete')
+    reasons.push(`${facts.notReconstructed} events could not be reconstructed: replay the raw data`)
+  }
   const isIncomplete =
     facts.isOverdue ||
     !ledger.closed ||
@@ -59,10 +69,10 @@ export function summarise(facts: SpillFacts): SpillSummary {
   const isTainted =
     disagrees ||
     ledger.unknownSource > 0 ||
-    ledger.sources.some((s) => s.corrupt > 0 || s.duplicate > 0 || Object.keys(s.faults).length > 0)
+    sources.some((s) => s.corrupt > 0 || s.duplicate > 0 || Object.keys(s.faults).length > 0)
   if (isTainted) {
     condition.add('tainted')
-    for (const s of ledger.sources)
+    for (const s of sources)
       for (const [kind, count] of Object.entries(s.faults))
         reasons.push(`source ${s.source} (${s.device}): ${kind} ${count}`)
   }
@@ -84,6 +94,6 @@ export function summarise(facts: SpillFacts): SpillSummary {
     eventsSelected: facts.selected,
     columnHash: facts.columnHash,
     closed: ledger.closed,
-    sources: ledger.sources.map((s) => ({ ...s, faults: { ...s.faults } }))
+    sources
   }
 }
