@@ -230,8 +230,7 @@ export class Readout implements RunReadout {
     const spill = block.header[BlockHeader.spill]!
     this.#selected.set(spill, (this.#selected.get(spill) ?? 0) + countSelected(block))
     let faults = this.#faults.get(spill)
-    if (faults === undefined)
-      this.#faults.set(spill, (faults = new FragmentFaults(this.#o.sources.length)))
+    if (faults === undefined) this.#faults.set(spill, (faults = new FragmentFaults(this.#o.sources.length)))
     faults.add(block)
     this.#hash.add(block)
     this.#o.monitor.fill(block)

@@ -37,7 +37,10 @@ export function muonsOnTarget(scalers: SpillScalers): { muons: number; liveFract
 /** The record of a spill: counts, both ledger sums per source, and the verdict with its reasons. */
 export function summarise(facts: SpillFacts): SpillSummary {
   const { ledger, scalers, forced } = facts
-  const sources = ledger.sources.map((s, i) => ({ ...s, faults: { ...s.faults, ...facts.fragmentFaults[i] } }))
+  const sources = ledger.sources.map((s, i) => ({
+    ...s,
+    faults: { ...s.faults, ...facts.fragmentFaults[i] }
+  }))
   const condition = new Set<Condition>(facts.inherited)
   const reasons = [...ledger.reasons]
   if (forced !== undefined) {
