@@ -6,7 +6,6 @@ import {
   type SettingsOf
 } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
-import type { Device } from '../core/device.ts'
 import { ErrorCode, SpillwayError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import { milliseconds } from '../core/units.ts'
@@ -64,6 +63,53 @@ function linkOf(device: DeviceConfig, face: 'control' | 'data', overrides: LinkO
   return url
 }
 
+/** A driver and, by its kind, which one. */
+export type MadeDevice =
+  | { readonly kind: 'slink-msadc'; readonly device: SlinkMsadc }
+  | { readonly kind: 'trigger-crate'; readonly device: IpbusTriggerCrate }
+  | { readonly kind: 'spill-timing'; readonly device: MqttSpillTiming }
+  | { readonly kind: 'iseg-scpi'; readonly device: IsegScpi }
+  | { readonly kind: 'interlock-plc'; readonly device: ModbusInterlockPlc }
+  | { readonly kind: 'magnet'; readonly device: OpcuaMagnet }
+
+/** Builds the driver of one device; connects nothing. */
+export function makeDevice(config: DeviceConfig, deps: DeviceDependencies): MadeDevice {
+  const { id, role } = config
+  const own = { clock: deps.clock, links: deps.links, log: deps.logOf(id) }
+  const url = (face: 'control' | 'data'): string => linkOf(config, face, deps.overrides)
+  switch (config.kind) {
+    case 'slink-msadc': {
+      const { source, modules } = settingsOf(config, config.kind)
+      const options = { id, role, controlUrl: url('control'), dataUrl: url('data'), source, modules }
+      return { kind: config.kind, device: new SlinkMsadc(options, own) }
+    }
+    case 'trigger-crate': {
+      const { source } = settingsOf(config, config.kind)
+      const options = { id, role, controlUrl: url('control'), dataUrl: url('data'), source }
+      return { kind: config.kind, device: new IpbusTriggerCrate(options, own) }
+    }
+    case 'spill-timing': {
+      const { prefix } = settingsOf(config, config.kind)
+      return {
+        kind: config.kind,
+        device: new MqttSpillTiming({ id, role, url: url('control'), prefix }, own)
+      }
+    }
+    case 'iseg-scpi': {
+      const { channels, toleranceV } = settingsOf(config, config.kind)
+      const options = { id, role, url: url('control'), channels, toleranceV }
+      return { kind: config.kind, device: new IsegScpi(options, own) }
+    }
+    case 'interlock-plc':
+      return { kind: config.kind, device: new ModbusInterlockPlc({ id, role, url: url('control') }, own) }
+    case 'magnet': {
+      const { magnetName, nominalA } = settingsOf(config, config.kind)
+      const options = { id, role, url: url('control'), magnetName, nominalA }
+      return { kind: config.kind, device: new OpcuaMagnet(options, own) }
+    }
+  }
+}
+
 /** Builds the drivers of the `daq` process; connects nothing. */
 export function makeDaqDevices(experiment: Experiment, deps: DeviceDependencies): DaqDevices {
   const digitisers: { device: Digitiser; settings: DigitiserSettings }[] = []
@@ -71,43 +117,27 @@ export function makeDaqDevices(experiment: Experiment, deps: DeviceDependencies)
   let crate: TriggerCrate | undefined
   let timing: SpillTiming | undefined
   for (const config of experiment.devices.filter((device) => device.process === 'daq')) {
-    const { id, role } = config
-    const own = { clock: deps.clock, links: deps.links, log: deps.logOf(id) }
-    const url = (face: 'control' | 'data'): string => linkOf(config, face, deps.overrides)
-    let device: Device
-    switch (config.kind) {
-      case 'slink-msadc': {
-        const settings = settingsOf(config, 'slink-msadc')
-        const { source, modules } = settings
-        const digitiser = new SlinkMsadc(
-          { id, role, controlUrl: url('control'), dataUrl: url('data'), source, modules },
-          own
-        )
-        digitisers.push({ device: digitiser, settings: digitiserSettings(settings) })
-        device = digitiser
+    const made = makeDevice(config, deps)
+    switch (made.kind) {
+      case 'slink-msadc':
+        digitisers.push({
+          device: made.device,
+          settings: digitiserSettings(settingsOf(config, 'slink-msadc'))
+        })
         break
-      }
-      case 'trigger-crate': {
-        const { source } = settingsOf(config, 'trigger-crate')
-        device = crate = new IpbusTriggerCrate(
-          { id, role, controlUrl: url('control'), dataUrl: url('data'), source },
-          own
-        )
+      case 'trigger-crate':
+        crate = made.device
         break
-      }
       case 'spill-timing':
-        device = timing = new MqttSpillTiming(
-          { id, role, url: url('control'), prefix: settingsOf(config, 'spill-timing').prefix },
-          own
-        )
+        timing = made.device
         break
       default:
         throw new SpillwayError(
           ErrorCode.configuration,
-          `${id}: a ${config.kind} belongs to the slow process`
+          `${config.id}: a ${config.kind} belongs to the slow process`
         )
     }
-    keepers.push(new DeviceKeeper(device, deps.clock, own.log))
+    keepers.push(new DeviceKeeper(made.device, deps.clock, deps.logOf(config.id)))
   }
   if (crate === undefined)
     throw new SpillwayError(
@@ -126,31 +156,24 @@ export function makeSlowDevices(experiment: Experiment, deps: DeviceDependencies
   const instruments: BeamInstrument[] = []
   const keepers: DeviceKeeper[] = []
   for (const config of experiment.devices.filter((device) => device.process === 'slow')) {
-    const { id, role } = config
-    const own = { clock: deps.clock, links: deps.links, log: deps.logOf(id) }
-    const url = linkOf(config, 'control', deps.overrides)
-    let device: HvSupply | BeamInstrument
-    switch (config.kind) {
-      case 'iseg-scpi': {
-        const { channels, toleranceV } = settingsOf(config, 'iseg-scpi')
-        const supply = new IsegScpi({ id, role, url, channels, toleranceV }, own)
-        device = supply
-        supplies.push(supply)
+    const made = makeDevice(config, deps)
+    switch (made.kind) {
+      case 'iseg-scpi':
+        supplies.push(made.device)
         break
-      }
       case 'interlock-plc':
-        instruments.push((device = new ModbusInterlockPlc({ id, role, url }, own)))
+      case 'magnet':
+        instruments.push(made.device)
         break
-      case 'magnet': {
-        const { magnetName, nominalA } = settingsOf(config, 'magnet')
-        instruments.push((device = new OpcuaMagnet({ id, role, url, magnetName, nominalA }, own)))
-        break
-      }
       default:
-        throw new SpillwayError(ErrorCode.configuration, `${id}: a ${config.kind} belongs to the daq process`)
+        throw new SpillwayError(
+          ErrorCode.configuration,
+          `${config.id}: a ${config.kind} belongs to the daq process`
+        )
     }
+    const { device } = made
     keepers.push(
-      new DeviceKeeper(device, deps.clock, own.log, {
+      new DeviceKeeper(device, deps.clock, deps.logOf(config.id), {
         pollEvery: milliseconds(config.pollMs ?? DEFAULT_POLL_MS),
         poll: (signal) => device.poll(signal)
       })
