@@ -53,7 +53,7 @@ export class DeviceKeeper {
     let attempt = 0
     while (!isAborted(signal)) {
       try {
-        const identity = await this.#clock.within(
+        await this.#clock.within(
           `connect ${this.device.id}`,
           CONNECT_LIMIT,
           (s) => this.device.connect(s),
@@ -62,12 +62,11 @@ export class DeviceKeeper {
         attempt = 0
         this.trouble = ''
         this.lastSeen = this.#clock.utc()
-        this.#log.info({ device: this.device.id, ...identity }, 'connected')
         await this.#care(signal)
       } catch (error) {
         if (isAborted(signal)) return
         const why = sentence(error)
-        if (why !== this.trouble) this.#log.warn({ device: this.device.id, why }, 'not reachable')
+        if (why !== this.trouble) this.#log.warn({ why }, 'not reachable')
         this.trouble = why
         await this.device.disconnect()
       }

@@ -87,7 +87,7 @@ export class DeviceConnection {
       if (!this.#link.isOpen)
         throw new SpillwayError(ErrorCode.disconnected, `${this.#id}: the link was lost on connecting`)
       this.#set({ kind: 'connected', identity })
-      this.#log.info({ device: this.#id, ...identity }, 'connected')
+      this.#log.info({ ...identity }, 'connected')
       return identity
     } catch (error) {
       this.#disconnected(sentence(error))
@@ -99,7 +99,7 @@ export class DeviceConnection {
   #disconnected(why: string, level: 'info' | 'warn' = 'warn'): void {
     for (const cell of this.#cells()) cell.lose(why)
     if (this.#state.kind === 'disconnected') return
-    if (this.#state.kind === 'connected') this.#log[level]({ device: this.#id, why }, 'disconnected')
+    if (this.#state.kind === 'connected') this.#log[level]({ why }, 'disconnected')
     this.#set({ kind: 'disconnected', why })
   }
 

@@ -174,7 +174,7 @@ export class SlinkDevice {
       } catch (error) {
         // a silent device takes its link down, and that ends the polling
         if (isAborted(signal) || isCode(error, ErrorCode.disconnected)) return
-        this.#log.warn({ device: id, error: sentence(error) }, 'poll failed')
+        this.#log.warn({ error: sentence(error) }, 'poll failed')
         await this.#clock.sleep(`${id}: poll`, milliseconds(POLL_EVERY_MS), signal).catch(() => undefined)
       }
     }
@@ -207,8 +207,8 @@ export class SlinkDevice {
 
   #enter(state: DeviceState): void {
     this.#state = state
-    const text = state.kind === 'disconnected' ? state.why : state.kind
-    this.#log.info({ device: this.options.id, state: state.kind, text }, 'device state')
+    if (state.kind === 'connected') this.#log.info({ ...state.identity }, 'connected')
+    if (state.kind === 'disconnected') this.#log.info({ why: state.why }, 'disconnected')
     for (const listener of [...this.#listeners]) listener(state)
   }
 }
