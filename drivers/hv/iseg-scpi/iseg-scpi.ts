@@ -5,8 +5,9 @@ import { SignalCell } from '../../../core/signal-value.ts'
 import { seconds } from '../../../core/units.ts'
 import { DeviceConnection, type DriverDependencies, type LinkedSignal } from '../../link/device-connection.ts'
 import type { HvSupply } from '../contract/hv-supply.ts'
+import { type HvChannelOptions, RampedChannel, waitUntilAllOff } from '../contract/ramped-channel.ts'
 import { channelList } from './answers.ts'
-import { IsegChannel, type IsegChannelOptions } from './iseg-channel.ts'
+import { makeIsegChannel, READBACK_V } from './iseg-channel.ts'
 import { readChannels } from './readout.ts'
 import { ScpiPort } from './scpi-port.ts'
 
@@ -15,13 +16,14 @@ export interface IsegScpiOptions {
   readonly role: DeviceRole
   /** `serial:///dev/...?baudRate=9600` or `tcp://host:10001` */
   readonly url: string
-  readonly channels: readonly IsegChannelOptions[]
+  readonly channels: readonly HvChannelOptions[]
   /** how near the measured voltage must be to the demand */
   readonly toleranceV: number
 }
 
 /** Ramping all channels down, the slowest included. */
 const SAFE_LIMIT = seconds(600)
+const STALE_AFTER_MS = 10_000
 
 /**
  * An iseg high-voltage supply that speaks SCPI (NHS, NHR, SHR) over a serial line or TCP. Connecting writes
@@ -32,7 +34,7 @@ export class IsegScpi implements HvSupply {
   readonly id: string
   readonly kind = 'iseg-scpi'
   readonly role: DeviceRole
-  readonly channels: readonly IsegChannel[]
+  readonly channels: readonly RampedChannel[]
   readonly signals: readonly LinkedSignal[]
   readonly #clock: Clock
   readonly #port: ScpiPort
@@ -48,13 +50,24 @@ export class IsegScpi implements HvSupply {
     this.#connection = new DeviceConnection(options.id, link, log, () => this.signals)
     this.#port = new ScpiPort(options.id, link, clock, (why) => void this.#connection.drop(why))
     this.channels = options.channels.map(
-      (channel) => new IsegChannel(options.id, channel, options.toleranceV, this.#port, clock)
+      (channel) =>
+        new RampedChannel(
+          {
+            ...channel,
+            path: `${options.id}/ch${channel.number}`,
+            toleranceV: options.toleranceV,
+            staleAfterMs: STALE_AFTER_MS,
+            readbackV: READBACK_V
+          },
+          makeIsegChannel(channel, this.#port),
+          clock
+        )
     )
     this.#numbers = options.channels.map(({ number }) => number)
     this.#garbage = new SignalCell<number>(clock, `${options.id}/garbage`, {
       unit: '',
       description: 'bytes and lines that were no answer; grows on a bad cable',
-      staleAfterMs: 10_000,
+      staleAfterMs: STALE_AFTER_MS,
       zones: []
     })
     this.signals = [...this.channels.flatMap(({ signals }) => signals), this.#garbage]
@@ -97,18 +110,7 @@ export class IsegScpi implements HvSupply {
   async makeSafe(reason: string): Promise<void> {
     await this.#clock.within(`${this.id}: make safe, because ${reason}`, SAFE_LIMIT, async (signal) => {
       await this.#port.command(`:VOLT OFF,${channelList(this.#numbers)}`, signal)
-      const waits = this.channels.map((channel) => channel.waitUntilOff(channel.limitV, signal))
-      const failed = (await Promise.allSettled(waits)).filter((outcome) => outcome.status === 'rejected')
-      if (failed.length > 0)
-        throw new SpillwayError(
-          ErrorCode.several,
-          `${this.id}: ${failed.length} of ${waits.length} channels are not known to be off`,
-          {
-            device: this.id,
-            causes: failed.map(({ reason: cause }) => cause as unknown),
-            hint: 'look at the supply itself'
-          }
-        )
+      await waitUntilAllOff(this.id, this.channels, signal)
     })
   }
 }

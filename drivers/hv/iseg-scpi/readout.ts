@@ -1,25 +1,14 @@
-import type { HvChannelState } from '../contract/hv-supply.ts'
+import type { HvReadout } from '../contract/ramped-channel.ts'
 import { channelList, parseValues, parseWords } from './answers.ts'
 import type { ScpiPort } from './scpi-port.ts'
-import { channelState, decodeEvents, decodeStatus, type EventName, type StatusName } from './status.ts'
-
-/** One channel at one time; voltages as magnitudes, whatever the polarity of the module. */
-export interface ChannelReadout {
-  readonly demandV: number
-  readonly voltageV: number
-  readonly currentUa: number
-  readonly statusWord: number
-  readonly status: ReadonlySet<StatusName>
-  readonly events: ReadonlySet<EventName>
-  readonly state: HvChannelState
-}
+import { blockingEvents, channelState, decodeEvents, decodeStatus } from './status.ts'
 
 /** Reads everything of the channels, five requests whatever their number; in the order of `numbers`. */
 export async function readChannels(
   port: ScpiPort,
   numbers: readonly number[],
   signal: AbortSignal
-): Promise<ChannelReadout[]> {
+): Promise<HvReadout[]> {
   const list = channelList(numbers)
   const count = numbers.length
   const values = (command: string, unit: 'V' | 'A'): Promise<number[]> =>
@@ -38,10 +27,13 @@ export async function readChannels(
       demandV: Math.abs(demands[index]!),
       voltageV: Math.abs(voltages[index]!),
       currentUa: microamperes(currents[index]!),
+      state: channelState(status, events),
+      isOn: status.has('on'),
+      isRamping: status.has('ramping'),
+      blocking: blockingEvents(events),
+      inhibits: status.has('external-inhibit') ? ['external-inhibit'] : [],
       statusWord: statusWords[index]!,
-      status,
-      events,
-      state: channelState(status, events)
+      events: [...events]
     }
   })
 }

@@ -5,7 +5,7 @@ import type { ByteFace, SimFault } from '../face.ts'
 import { Ticker } from '../ticker.ts'
 import { type ChannelState, DEFAULT_EVENT_MASK, HvChannelModel } from './hv-channel.ts'
 import { execute, type HvModule, StandardEvent } from './module-commands.ts'
-import { makeReplies } from './replies.ts'
+import { makeReplies } from '../replies.ts'
 import { parseLine } from './scpi.ts'
 
 const TICK_NS = 100e6

@@ -1,4 +1,4 @@
-import type { ActiveFaults } from '../active-faults.ts'
+import type { ActiveFaults } from './active-faults.ts'
 
 /** Answers that wait for their time; a controller that asks on without listening loses the youngest. */
 const WAITING_MAX = 64
