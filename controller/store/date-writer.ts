@@ -1,11 +1,15 @@
 /**
  * Writes DATE 3.6 events as the collaboration's decoders read them (test/golden/date/README.md): per event a super
- * event of one sub-event with one S-LINK equipment per fragment; start and end of run and spill are bare headers.
+ * event of one sub-event with one S-LINK equipment per fragment; start of run and spill and end of run are bare
+ * headers. The end of a spill is unpacked by those decoders and checked for every source, so it holds an empty block
+ * of each, under the next event number.
  * The first attribute word of an equipment, which no decoder reads, holds our fragment status: what the stream
  * knew of the fragment and its own header does not say (lost frames before it) is there for replay.
  */
 import { BlockHeader, type EventBlock, EventStatus } from '../../core/block.ts'
 import { ErrorCode, SpillwayError } from '../../core/errors.ts'
+import { limits } from '../../core/limits.ts'
+import { SLINK_HEADER_BYTES, TCS_GOOD } from '../../core/slink.ts'
 import {
   DATE_MAGIC,
   DATE_VERSION,
@@ -20,11 +24,20 @@ import type { WordBuffer } from './word-buffer.ts'
 const HEADER_WORDS = HEADER_BYTES / 4
 const EQUIPMENT_WORDS = EQUIPMENT_BYTES / 4
 const SLINK_TYPE = 64
+const SLINK_WORDS = SLINK_HEADER_BYTES / 4
 const ELEMENT_BYTES = 4
 const LDC = 1
 const GDC = 1
 /** attribute word 0 of calibration events (COOOL's LED events) */
 const CALIBRATION_ATTRIBUTE = 0x68000000
+
+/** What a source writes when it has nothing to say: its header and so many zero words. */
+export interface EmptyBlock {
+  readonly source: number
+  /** S-LINK format byte */
+  readonly format: number
+  readonly words: number
+}
 
 export const DATE_SPILL_MAX = 0xfff
 export const DATE_EVENT_IN_SPILL_MAX = 0xfffff
@@ -43,6 +56,8 @@ export class DateWriter {
   readonly #run: number
   /** number in the run of the last event written */
   #eventInRun = 0
+  /** number in the spill of the last event written */
+  #eventInSpill = 0
 
   constructor(run: number) {
     check('run number', run, WORD_MAX)
@@ -54,10 +69,23 @@ export class DateWriter {
     this.#control(DateType.startOfRun, 0, time, out)
   }
   startOfSpill(spill: number, time: number, out: WordBuffer): void {
+    this.#eventInSpill = 0
     this.#control(DateType.startOfSpill, spill, time, out)
   }
-  endOfSpill(spill: number, time: number, out: WordBuffer): void {
-    this.#control(DateType.endOfSpill, spill, time, out)
+  /** @param sources whose empty blocks it holds; none: a bare header */
+  endOfSpill(spill: number, time: number, out: WordBuffer, sources: readonly EmptyBlock[] = []): void {
+    if (sources.length === 0) {
+      this.#control(DateType.endOfSpill, spill, time, out)
+      return
+    }
+    check('spill number', spill, DATE_SPILL_MAX)
+    const number = Math.min(this.#eventInSpill + 1, DATE_EVENT_IN_SPILL_MAX)
+    const size = sources.reduce((sum, { words }) => sum + EQUIPMENT_WORDS + SLINK_WORDS + words, 0)
+    out.ensure(2 * HEADER_WORDS + size)
+    const event = { type: DateType.endOfSpill, spill, time }
+    this.#header(out, { ...event, words: 2 * HEADER_WORDS + size, isSuper: true }, number, 0)
+    this.#header(out, { ...event, words: HEADER_WORDS + size, isSuper: false }, number, 0)
+    sources.forEach((source, index) => this.#emptyBlock(out, source, index + 1, spill, number))
   }
   endOfRun(time: number, out: WordBuffer): void {
     this.#control(DateType.endOfRun, 0, time, out)
@@ -96,6 +124,7 @@ export class DateWriter {
       // without the trigger block the type is not known: what the detectors sent is physics until shown otherwise
       event.type = block.eventType[row]! === 0 ? DateType.physics : block.eventType[row]!
       this.#eventInRun = firstInRun + row
+      this.#eventInSpill = block.eventNumber[row]!
       out.ensure(2 * HEADER_WORDS + words)
       event.words = 2 * HEADER_WORDS + words
       event.isSuper = true
@@ -107,6 +136,24 @@ export class DateWriter {
       written++
     }
     return written
+  }
+
+  #emptyBlock(out: WordBuffer, source: EmptyBlock, id: number, spill: number, event: number): void {
+    const { words } = out
+    const size = SLINK_WORDS + source.words
+    let at = out.length
+    words[at++] = EQUIPMENT_BYTES + 4 * size
+    words[at++] = SLINK_TYPE
+    words[at++] = id
+    words[at++] = 0
+    words[at++] = 0
+    words[at++] = 0
+    words[at++] = ELEMENT_BYTES
+    words[at++] = (source.source << 16) | size
+    words[at++] = ((spill & limits.spillNumberMax) << 20) | event
+    words[at++] = ((source.format << 24) | (TCS_GOOD << 8)) >>> 0
+    words.fill(0, at, at + source.words)
+    out.length = at + source.words
   }
 
   #header(

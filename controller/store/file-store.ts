@@ -1,13 +1,20 @@
 import { join } from 'node:path'
 import type { EventBlock } from '../../core/block.ts'
+import type { FormatName } from '../../core/decoder.ts'
 import type { DataSource } from '../event/source.ts'
 import type { RawStore } from '../readout.ts'
-import { DateWriter } from './date-writer.ts'
+import { DateWriter, type EmptyBlock } from './date-writer.ts'
 import { RawFileWriter, rawFileName } from './raw-file-writer.ts'
 import type { WordBuffer } from './word-buffer.ts'
 
 /** Folder of raw files in the data folder. */
 export const RAW_FOLDER = 'raw'
+
+/** A module that is suppressed sends nothing; the trigger block always has its four words. */
+const EMPTY: Readonly<Record<FormatName, Omit<EmptyBlock, 'source'>>> = {
+  msadc: { format: 0, words: 0 },
+  trigger: { format: 0x30, words: 4 }
+}
 
 const unixSeconds = (): number => Math.floor(Date.now() / 1000)
 
@@ -18,6 +25,7 @@ const unixSeconds = (): number => Math.floor(Date.now() / 1000)
 export class FileStore implements RawStore {
   readonly #folder: string
   readonly #sources: readonly number[]
+  readonly #empty: readonly EmptyBlock[]
   readonly #level: number
   readonly #onFile: (run: number, path: string) => void
   #file: RawFileWriter | undefined
@@ -36,6 +44,7 @@ export class FileStore implements RawStore {
   ) {
     this.#folder = join(folder, RAW_FOLDER)
     this.#sources = sources.map((source) => source.id)
+    this.#empty = sources.map(({ id, format }) => ({ source: id, ...EMPTY[format] }))
     this.#level = level
     this.#onFile = onFile
   }
@@ -59,7 +68,7 @@ export class FileStore implements RawStore {
   }
 
   async endOfSpill(spill: number, _events: number, time: number): Promise<void> {
-    await this.#append((date, out) => date.endOfSpill(spill, time, out))
+    await this.#append((date, out) => date.endOfSpill(spill, time, out, this.#empty))
     await this.#file?.endSpill()
   }
 
@@ -84,8 +93,11 @@ export class FileStore implements RawStore {
         await file.room()
         buffer = file.begin()
       }
-      fill(date, buffer)
-      file.submit(buffer)
+      try {
+        fill(date, buffer)
+      } finally {
+        file.submit(buffer) // an empty one too: it is a place in a bounded queue
+      }
     })
     this.#order = done.catch(() => undefined)
     return done

@@ -110,3 +110,21 @@ test.each([
 test('a run number that does not fit is refused', () => {
   expect(() => new DateWriter(2 ** 32)).toThrow(/run number/)
 })
+
+test('the end of a spill holds an empty block of every source, so that no decoder misses one', () => {
+  const out = new WordBuffer()
+  const writer = new DateWriter(9)
+  writer.startOfSpill(3, 100, out)
+  const empty = [
+    { source: 600, format: 0, words: 0 },
+    { source: 700, format: 0x30, words: 4 }
+  ]
+  writer.endOfSpill(3, 101, out, empty)
+  const { events } = decodeBytes(out.bytes, parseSources('600=msadc,700=trigger'))
+  expect(events.map((event) => [event.type, event.spill, event.nbInSpill])).toEqual([
+    [5, 3, 0],
+    [6, 3, 1]
+  ])
+  expect(events[1]!.faults).toEqual([])
+  expect(events[1]!.subs[0]!.equipments.map(({ slink }) => slink?.src)).toEqual([600, 700])
+})
