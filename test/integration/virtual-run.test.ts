@@ -97,3 +97,15 @@ test('a run rolls over by itself after spillsPerRun, between two spills', async 
     [3, 1]
   ])
 })
+
+test('continuous slices follow each other without a pause of ours', async () => {
+  const bench = loadExperiment('bench')
+  const continuous = { ...bench, spill: { ...bench.spill, source: 'continuous' as const, lengthMs: 500 } }
+  const result = await runVirtually({ experiment: continuous, seed: 1, cycle: 'fast', spills: 4 })
+  expect(result.state, result.status).toBe('configured')
+  expect(result.spills.every((spill) => spill.closed)).toBe(true)
+  const [first, last] = [result.spills[0]!, result.spills[3]!].map((spill) => Date.parse(spill.utc))
+  // three more slices of half a second, and what closing each of them takes
+  expect(last! - first!).toBeGreaterThanOrEqual(1500)
+  expect(last! - first!).toBeLessThan(1500 + 3 * 150)
+})
