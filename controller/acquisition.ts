@@ -93,6 +93,8 @@ export class Acquisition {
       lines: experiment.trigger.lines,
       sinceExtraction: () => (this.sequencer.phase === 'extracting' ? undefined : this.#sinceExtraction()),
       drainNs: milliseconds(experiment.spill.drainMs),
+      timingOddities: () => this.sequencer.takeOddities(),
+      isBeamExpected: experiment.spill.source === 'sps',
       runConditions: () => this.run.condition.filter((condition) => SHARED.includes(condition)),
       expected: () => this.#expectedSources(),
       onSpill: (spill) => {
@@ -127,6 +129,10 @@ export class Acquisition {
       keeper.device.onState(() => this.devicesChanged())
       keeper.start()
     }
+    // without a run, or when its data were faster than its end mark, there is nothing to drain
+    this.sequencer.onPhase((phase) => {
+      if (phase === 'draining' && !this.readout.isBusy) this.sequencer.drained()
+    })
     if (experiment.spill.source === 'sps') {
       if (devices.timing !== undefined) this.sequencer.followMachine(devices.timing)
     } else
@@ -269,7 +275,8 @@ export class Acquisition {
     } catch (error) {
       this.#o.log.error({ why: sentence(error) }, 'after a spill')
     } finally {
-      this.sequencer.drained()
+      // a spill that overran the closed one drains by itself
+      if (!this.readout.isBusy) this.sequencer.drained()
     }
   }
 }

@@ -35,6 +35,8 @@ export interface VirtualRun {
   /** a situation, or the name of one in hil-sim/scenario */
   readonly scenario?: string | Scenario
   readonly onSpill?: (spill: SpillSummary) => void
+  /** where raw data go; absent: nowhere */
+  readonly raw?: RawStore
 }
 
 export interface VirtualRunResult {
@@ -51,7 +53,7 @@ export interface VirtualRunResult {
 /** virtual time that a run may take at most, per spill */
 const PATIENCE_PER_SPILL = seconds(120)
 
-/** Nothing survives a virtual run but its result. */
+/** Nothing survives a virtual run but its result, unless somebody asks for more. */
 const noRawData: RawStore = {
   open: () => Promise.resolve(''),
   write: () => Promise.resolve(),
@@ -134,7 +136,7 @@ export async function runVirtually(options: VirtualRun): Promise<VirtualRunResul
     sources: plane.sources,
     pool: plane.pool,
     processor: plane.processor,
-    raw: noRawData,
+    raw: options.raw ?? noRawData,
     records,
     monitor: plane.monitor,
     isSimulated: true,

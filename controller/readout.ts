@@ -48,6 +48,10 @@ export interface ReadoutOptions {
   /** how long ago extraction ended; undefined while it goes on */
   readonly sinceExtraction: () => number | undefined
   readonly drainNs: number
+  /** what was odd about the machine's marks since this was asked last */
+  readonly timingOddities: () => readonly string[]
+  /** a spill without a muon is worth saying */
+  readonly isBeamExpected: boolean
   /** conditions that the run has now and that the spill shares */
   readonly runConditions: () => Condition[]
   /** sources without which an event is not complete; an optional board that is away is not waited for */
@@ -83,6 +87,8 @@ export class Readout implements RunReadout {
   /** what is wrong inside fragments, by spill: blocks of two spills may be on their way at once */
   readonly #faults = new Map<number, FragmentFaults>()
   readonly #inStore = new Set<Promise<void>>()
+  /** by spill that began while the one before was still being closed: what the store must wait for */
+  readonly #gates = new Map<number, Promise<void>>()
   #hash = new RunHash()
   #storeFailure: SpillwayError | undefined
   #watching: Promise<void> | undefined
@@ -131,6 +137,11 @@ export class Readout implements RunReadout {
     return this.builder.isSpillOpen ? this.builder.events : 0
   }
 
+  /** a spill is open, or being closed */
+  get isBusy(): boolean {
+    return this.builder.isSpillOpen || this.#closing !== undefined
+  }
+
   /** number of the open spill */
   get spill(): number | undefined {
     return this.builder.isSpillOpen ? this.builder.spill : undefined
@@ -139,6 +150,7 @@ export class Readout implements RunReadout {
   async beginRun(run: number, isSimulated: boolean): Promise<void> {
     this.#selected.clear()
     this.#faults.clear()
+    this.#gates.clear()
     this.#hash = new RunHash()
     this.#storeFailure = undefined
     this.file = await this.#o.raw.open(run, isSimulated)
@@ -201,9 +213,12 @@ export class Readout implements RunReadout {
   }
 
   #isOverdue(): boolean {
+    if (this.#openSince === undefined) return false
+    const isOpenFor = this.#o.clock.now() - this.#openSince
     const after = this.#o.sinceExtraction()
-    if (after !== undefined && after > this.#o.drainNs) return true
-    return this.#openSince !== undefined && this.#o.clock.now() - this.#openSince > SPILL_LIMIT
+    // a spill may begin before the mark of its start tells that the last extraction is history
+    if (after !== undefined && Math.min(after, isOpenFor) > this.#o.drainNs) return true
+    return isOpenFor > SPILL_LIMIT
   }
 
   #spillOpened(spill: number): void {
@@ -211,7 +226,13 @@ export class Readout implements RunReadout {
     this.#openSince = this.#lastProgress = clock.now()
     this.#spillTime = Math.floor(clock.utc().getTime() / 1000)
     journal.write('spill-open', { spill })
-    this.#keep(this.#o.raw.startOfSpill(spill, this.#spillTime))
+    if (this.#closing !== undefined)
+      this.#gates.set(
+        spill,
+        this.#closing.catch(() => undefined)
+      )
+    const time = this.#spillTime
+    this.#toStore(spill, () => this.#o.raw.startOfSpill(spill, time))
   }
 
   #pressure(source: number, isPaused: boolean): void {
@@ -234,13 +255,19 @@ export class Readout implements RunReadout {
     faults.add(block)
     this.#hash.add(block)
     this.#o.monitor.fill(block)
-    const written = this.#o.raw.write(block)
-    this.#keep(
-      written.finally(() => {
+    this.#toStore(spill, () =>
+      this.#o.raw.write(block).finally(() => {
         this.#o.pool.giveBack(index)
         this.builder.blockReturned()
       })
     )
+  }
+
+  /** A file holds one spill after the other: nothing of a spill is written before the end of the last one. */
+  #toStore(spill: number, work: () => Promise<void>): void {
+    const gate = this.#gates.get(spill)
+    if (gate === undefined) this.#keep(work())
+    else void gate.then(() => this.#keep(work()))
   }
 
   /** A promise of the store that nobody awaits at once; its failure ends the run with the next spill. */
@@ -263,8 +290,19 @@ export class Readout implements RunReadout {
   }
 
   #close(): Promise<void> {
-    this.#closing ??= this.#closeSpill().finally(() => this.#closed())
-    return this.#closing
+    return this.#closing ?? this.#track(this.#closeSpill())
+  }
+
+  /** Closing is what goes on now; a spill that overruns a closing one takes its place, and waits for it. */
+  #track(work: Promise<void>): Promise<void> {
+    const closing = work.finally(() => {
+      if (this.#closing !== closing) return
+      this.#closing = undefined
+      this.#expect()
+      this.#o.onClosed()
+    })
+    this.#closing = closing
+    return closing
   }
 
   /** Between spills: which sources an event needs from now on. */
@@ -273,34 +311,36 @@ export class Readout implements RunReadout {
     for (const [source, isExpected] of this.#o.expected()) this.builder.expect(source, isExpected)
   }
 
-  #closed(): void {
-    this.#closing = undefined
-    this.#expect()
-    this.#o.onClosed()
-  }
-
   async #closeSpill(): Promise<void> {
     const { spill } = this
     if (spill === undefined) return
     const isOverdue = !this.builder.isSpillComplete() && this.#forced === undefined
     const scalers = this.#forced === undefined ? await this.#scalers(spill) : undefined
     if (this.spill !== spill) return // an overrun has closed it meanwhile
-    await this.#finish(this.builder.closeSpill(scalers?.accepted), scalers, isOverdue)
+    await this.#finish(this.#closeBooks(scalers?.accepted), scalers, isOverdue)
+  }
+
+  /** From here on the builder is free for the next spill. */
+  #closeBooks(accepted?: number): SpillLedger {
+    this.#openSince = this.#waitedSince = undefined
+    return this.builder.closeSpill(accepted)
   }
 
   /** A source begins the next spill: the present one ends here and now. */
   #overrun(): void {
-    const ledger = this.builder.closeSpill()
+    const before = this.#closing ?? Promise.resolve()
+    const ledger = this.#closeBooks()
+    this.#expect()
     this.#o.journal.write('spill-overrun', { spill: ledger.spill })
-    this.#closing = this.#scalers(ledger.spill)
+    const work = before
+      .then(() => this.#scalers(ledger.spill))
       .then((scalers) => this.#finish(ledger, scalers, true))
       .catch((error: unknown) => this.#o.log.error({ why: sentence(error) }, 'closing a spill failed'))
-      .finally(() => this.#closed())
+    void this.#track(work)
   }
 
   async #finish(ledger: SpillLedger, scalers: SpillScalers | undefined, isOverdue: boolean): Promise<void> {
     const { clock, processor, raw, monitor } = this.#o
-    this.#openSince = this.#waitedSince = undefined
     const forced = this.#forced
     this.#forced = undefined
     await clock.within('finish the blocks', STORE_LIMIT, () => processor.drain())
@@ -308,6 +348,7 @@ export class Readout implements RunReadout {
     const faults = this.#faults.get(ledger.spill)
     this.#selected.delete(ledger.spill)
     this.#faults.delete(ledger.spill)
+    this.#gates.delete(ledger.spill)
     this.#keep(raw.endOfSpill(ledger.spill, ledger.eventsBuilt + ledger.eventsPartial, ledger.time))
     await this.#stored()
     const summary = summarise({
@@ -320,6 +361,8 @@ export class Readout implements RunReadout {
       columnHash: this.#hash.endSpill(ledger.spill),
       lines: this.#o.lines,
       isOverdue,
+      timingOddities: this.#o.timingOddities(),
+      isBeamExpected: this.#o.isBeamExpected,
       forced,
       inherited: this.#o.runConditions(),
       storeFailure: this.#storeFailure?.describe()

@@ -6,6 +6,10 @@ import type { SpillTiming, TimingMark } from '../../drivers/beam/contract/beam-i
 
 export type SpillPhase = 'no-beam' | 'between' | 'warned' | 'extracting' | 'draining'
 
+/** What can be wrong with the machine's marks. */
+export type TimingOddity =
+  'start-without-warning' | 'doubled-start' | 'missing-start' | 'missing-end' | 'stray-end'
+
 export interface SpillSequencerOptions {
   readonly cyclesWithoutWarning: number
   /** cycle length assumed until the machine has announced one */
@@ -22,9 +26,9 @@ export interface LocalSpills {
   end(signal: AbortSignal): Promise<void>
 }
 
-/** An extraction that lasts longer than announced by this factor has lost its end mark. */
-const OVERDUE_FACTOR = 1.5
 const COMMAND_LIMIT = milliseconds(2000)
+/** kept for the record of one spill */
+const ODDITIES_OF_SPILL_MAX = 20
 /** pause before a local spill is tried again after its command failed */
 const RETRY_AFTER = milliseconds(1000)
 
@@ -46,14 +50,19 @@ export class SpillSequencer {
   #lastMark: RunNs
   #draining: Promise<void> = Promise.resolve()
   #drained: (() => void) | undefined
+  /** a warning came since the last start of extraction */
+  #isWarned = false
+  /** the data of the extraction are complete, and only its end mark has not come yet */
+  #isDrained = false
   /** oddities of the marks since the start, by kind */
-  readonly oddities: Record<'start-without-warning' | 'doubled-start' | 'missing-end' | 'stray-end', number> =
-    {
-      'start-without-warning': 0,
-      'doubled-start': 0,
-      'missing-end': 0,
-      'stray-end': 0
-    }
+  readonly oddities: Record<TimingOddity, number> = {
+    'start-without-warning': 0,
+    'doubled-start': 0,
+    'missing-start': 0,
+    'missing-end': 0,
+    'stray-end': 0
+  }
+  #oddOfSpill: TimingOddity[] = []
 
   constructor(clock: Clock, journal: Journal, options: SpillSequencerOptions) {
     this.#clock = clock
@@ -110,10 +119,21 @@ export class SpillSequencer {
     void this.#localLoop(local, isWanted)
   }
 
-  /** The data of the spill are complete, or given up: draining is over. */
+  /**
+   * The data of the last spill are complete, or given up, and no other spill is open: draining is over, as soon
+   * as extraction is.
+   */
   drained(): void {
-    if (this.#phase === 'draining') this.#enter('between')
+    if (this.#phase === 'draining') this.#rest()
+    else if (this.#phase === 'extracting') this.#isDrained = true
     this.#drained?.()
+  }
+
+  /** What was odd since this was asked last: for the record of the spill that closes. */
+  takeOddities(): readonly TimingOddity[] {
+    const odd = this.#oddOfSpill
+    this.#oddOfSpill = []
+    return odd
   }
 
   close(): void {
@@ -122,38 +142,70 @@ export class SpillSequencer {
   }
 
   #onMark({ mark, cycle }: TimingMark): void {
+    const silence = this.#clock.now() - this.#lastMark
     this.#lastMark = this.#clock.now()
     switch (mark) {
       case 'WWE':
       case 'WE':
+        this.#isWarned = true
+        // the next extraction is announced: the one before is over, whether anybody said so or not
+        if (this.#phase === 'extracting') this.#missingEnd(cycle)
         if (this.#phase === 'no-beam' || this.#phase === 'between') this.#enter('warned', cycle)
         return
       case 'SOE':
         if (this.#phase === 'extracting') {
-          this.#odd('doubled-start', cycle)
-          return
+          if (silence < milliseconds(this.extractionMs)) {
+            this.#odd('doubled-start', cycle)
+            return
+          }
+          this.#missingEnd(cycle)
         }
-        if (this.#phase !== 'warned') this.#odd('start-without-warning', cycle)
+        if (!this.#isWarned) this.#odd('start-without-warning', cycle)
+        this.#isWarned = false
+        this.#isDrained = false
         this.#enter('extracting', cycle)
         return
       case 'EOE':
-        if (this.#phase === 'extracting') this.#enter('draining', cycle)
-        else this.#odd('stray-end', cycle)
+        if (this.#phase === 'extracting') this.#endOfExtraction(cycle)
+        else if (this.#phase === 'warned') {
+          this.#odd('missing-start', cycle)
+          this.#isWarned = false
+          this.#enter('draining', cycle)
+        } else this.#odd('stray-end', cycle)
     }
   }
 
-  /** Supplies what the machine did not say: a missing end of extraction, and the absence of beam. */
+  #endOfExtraction(cycle?: number): void {
+    this.#enter('draining', cycle)
+    if (this.#isDrained) this.#rest()
+  }
+
+  #missingEnd(cycle?: number): void {
+    this.#odd('missing-end', cycle)
+    this.#endOfExtraction(cycle)
+  }
+
+  /** Nothing is left of the last extraction. */
+  #rest(): void {
+    this.#enter(this.#isWarned ? 'warned' : 'between')
+  }
+
+  /**
+   * Supplies what the machine did not say. A missing end is supplied when the next start would be due, not when
+   * extraction should end: until the next warning the crate keeps its gate open, and its data still come.
+   */
   async #watchMarks(): Promise<void> {
     const signal = this.#stop.signal
     while (!isAborted(signal)) {
       await this.#pause('watch marks', milliseconds(250))
-      if (this.#phase === 'extracting' && this.inPhase > milliseconds(this.extractionMs * OVERDUE_FACTOR)) {
-        this.#odd('missing-end', undefined)
-        this.#enter('draining')
+      const cycle = milliseconds(this.cycleLengthMs)
+      if (this.#phase === 'extracting' && this.inPhase > cycle) this.#missingEnd()
+      if (this.#phase === 'warned' && this.inPhase > cycle) {
+        this.#isWarned = false
+        this.#enter('between')
       }
-      if (this.#phase === 'warned' && this.inPhase > milliseconds(this.cycleLengthMs)) this.#enter('between')
-      const silence = milliseconds(this.cycleLengthMs * this.#options.cyclesWithoutWarning)
-      if (this.#phase === 'between' && this.#clock.now() - this.#lastMark > silence) this.#enter('no-beam')
+      const isSilent = this.#clock.now() - this.#lastMark > cycle * this.#options.cyclesWithoutWarning
+      if (this.#phase === 'between' && isSilent) this.#enter('no-beam')
     }
   }
 
@@ -191,8 +243,9 @@ export class SpillSequencer {
     for (const listener of this.#listeners) listener(phase)
   }
 
-  #odd(kind: keyof SpillSequencer['oddities'], cycle: number | undefined): void {
+  #odd(kind: TimingOddity, cycle: number | undefined): void {
     this.oddities[kind]++
+    if (this.#oddOfSpill.length < ODDITIES_OF_SPILL_MAX) this.#oddOfSpill.push(kind)
     this.#journal.write('timing-oddity', { kind, cycle })
   }
 

@@ -19,6 +19,9 @@ export interface SpillFacts {
   readonly lines: readonly { readonly line: number; readonly name: string }[]
   /** closed by the clock, not by its sources */
   readonly isOverdue: boolean
+  /** marks of the machine that were lost or doubled: they harm no data, and are told */
+  readonly timingOddities: readonly string[]
+  readonly isBeamExpected: boolean
   readonly forced: { readonly condition: Condition; readonly reason: string } | undefined
   /** conditions of the run that every spill of it shares */
   readonly inherited: readonly Condition[]
@@ -79,6 +82,8 @@ export function summarise(facts: SpillFacts): SpillSummary {
       for (const [kind, count] of Object.entries(s.faults))
         reasons.push(`source ${s.source} (${s.device}): ${kind} ${count}`)
   }
+  for (const oddity of facts.timingOddities) reasons.push(`marks of the machine: ${oddity}`)
+  if (facts.isBeamExpected && scalers?.beam === 0) reasons.push('the extraction brought no muons')
   const exposure = scalers === undefined ? undefined : muonsOnTarget(scalers)
   return {
     run: ledger.run,

@@ -44,7 +44,7 @@ test('a complete cycle goes through all phases', () => {
   mark('EOE')
   sequencer.drained()
   expect(phases).toEqual(['warned', 'extracting', 'draining', 'between'])
-  expect(Object.values(sequencer.oddities)).toEqual([0, 0, 0, 0])
+  expect(Object.values(sequencer.oddities)).toEqual([0, 0, 0, 0, 0])
   sequencer.close()
 })
 
@@ -58,21 +58,88 @@ test('a spill without a warning is a spill, a doubled start is one spill; both a
   expect(sequencer.oddities).toEqual({
     'start-without-warning': 1,
     'doubled-start': 1,
+    'missing-start': 0,
     'missing-end': 0,
     'stray-end': 1
   })
   sequencer.close()
 })
 
-test('a missing end of extraction is supplied by the clock', async () => {
+test('a missing end of extraction is supplied by the next warning', () => {
+  const { sequencer, mark, phases } = following()
+  mark('WWE')
+  mark('SOE')
+  mark('WWE')
+  expect(phases).toEqual(['warned', 'extracting', 'draining'])
+  sequencer.drained()
+  mark('WE')
+  mark('SOE')
+  expect(phases.slice(3)).toEqual(['warned', 'extracting'])
+  expect(sequencer.oddities).toMatchObject({ 'missing-end': 1, 'start-without-warning': 0 })
+  expect(sequencer.takeOddities()).toEqual(['missing-end'])
+  expect(sequencer.takeOddities()).toEqual([])
+  sequencer.close()
+})
+
+test('a missing end is supplied by the clock when nothing follows: not before the next start would be due', async () => {
   const { clock, sequencer, mark } = following()
   mark('WWE')
   mark('SOE')
-  await clock.advance(milliseconds(7_000))
+  await clock.advance(milliseconds(9_900))
   expect(sequencer.phase).toBe('extracting')
   await clock.advance(milliseconds(600))
   expect(sequencer.phase).toBe('draining')
   expect(sequencer.oddities['missing-end']).toBe(1)
+  sequencer.close()
+})
+
+test('a start long after the last one is a new extraction, whose warning and whose end before are missing', async () => {
+  const { clock, sequencer, mark, phases } = following()
+  mark('WWE')
+  mark('SOE')
+  await clock.advance(milliseconds(9_000))
+  mark('SOE')
+  expect(phases).toEqual(['warned', 'extracting', 'draining', 'extracting'])
+  expect(sequencer.takeOddities()).toEqual(['missing-end', 'start-without-warning'])
+  sequencer.close()
+})
+
+test('an end after a warning means that the start was lost: there is something to drain', () => {
+  const { sequencer, mark, phases } = following()
+  mark('WE')
+  mark('EOE')
+  expect(phases).toEqual(['warned', 'draining'])
+  expect(sequencer.takeOddities()).toEqual(['missing-start'])
+  sequencer.close()
+})
+
+test('data that are complete before the end mark leave nothing to drain', () => {
+  const { sequencer, mark, phases } = following()
+  mark('WWE')
+  mark('SOE')
+  sequencer.drained()
+  expect(sequencer.phase).toBe('extracting')
+  mark('EOE')
+  expect(phases).toEqual(['warned', 'extracting', 'draining', 'between'])
+  mark('WWE')
+  mark('SOE')
+  mark('EOE')
+  expect(sequencer.phase).toBe('draining')
+  sequencer.close()
+})
+
+test('a warning that comes while the last data drain counts for the next start', () => {
+  const { sequencer, mark } = following()
+  mark('WWE')
+  mark('SOE')
+  mark('EOE')
+  mark('WWE')
+  mark('WE')
+  expect(sequencer.phase).toBe('draining')
+  sequencer.drained()
+  expect(sequencer.phase).toBe('warned')
+  mark('SOE')
+  expect(sequencer.takeOddities()).toEqual([])
   sequencer.close()
 })
 

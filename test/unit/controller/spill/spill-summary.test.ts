@@ -26,6 +26,7 @@ function facts(change: Partial<SpillFacts> = {}, only: SourceSpillLedger = sourc
       ...{ beam: 1000, beamLive: 900, spillLengthUs: 100, liveTimeUs: 90 }
     },
     ...{ selected: 1, columnHash: '', lines: [], isOverdue: false, forced: undefined, inherited: [] },
+    ...{ timingOddities: [], isBeamExpected: true },
     storeFailure: undefined,
     ...change
   }
@@ -48,6 +49,14 @@ describe('the verdict on a spill', () => {
     const summary = summarise(facts({ notReconstructed: 4 }))
     expect(summary.condition).toEqual(['incomplete'])
     expect(summary.reasons.join()).toContain('4 events could not be reconstructed: replay')
+  })
+
+  it('tells odd marks of the machine and an extraction without muons, which harm no data', () => {
+    const scalers = { ...facts().scalers!, beam: 0 }
+    const summary = summarise(facts({ timingOddities: ['missing-end'], scalers }))
+    expect(summary.condition).toEqual([])
+    expect(summary.reasons).toEqual(['marks of the machine: missing-end', 'the extraction brought no muons'])
+    expect(summarise(facts({ scalers, isBeamExpected: false })).reasons).toEqual([])
   })
 
   it.each([
