@@ -16,6 +16,8 @@ export const limits = {
   linkWriteBacklogBytesMax: 1 << 20,
   /** bytes that a memory link holds while its receiver is paused; then the connection is lost */
   memoryLinkBacklogBytesMax: 64 << 20,
+  /** what the taps of one session keep in memory, bytes */
+  tapBytesMax: 64 << 20,
   /** IPbus: wait for one reply, and unanswered rounds before the target counts as gone */
   ipbusReplyMs: 200,
   ipbusRounds: 5,

@@ -2,11 +2,14 @@ import type { Clock } from '../../core/clock.ts'
 import { ErrorCode, SpillwayError } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
 import { makeIpbusLink } from './ipbus.ts'
-import type { LinkFactory } from './link.ts'
+import type { ByteLink, LinkFactory, NodeLink, RegisterLink, TopicLink } from './link.ts'
 import { makeModbusLink } from './modbus.ts'
 import { makeMqttLink } from './mqtt.ts'
 import { makeOpcuaLink } from './opcua.ts'
 import { makeSerialLink } from './serial.ts'
+import { tapped } from './tap.ts'
+import type { LinkKind, TapSink } from './tap/event.ts'
+import { WireTap } from './tap/wire.ts'
 import { makeTcpLink } from './tcp.ts'
 
 export interface LinkFactoryOptions {
@@ -14,6 +17,8 @@ export interface LinkFactoryOptions {
   readonly log: Log
   /** where OPC UA keeps its own and the trusted certificates */
   readonly certificatesFolder: string
+  /** asked for each link that is made; everything that passes in the link goes to the sink that it gives */
+  readonly tap?: (url: string, kind: LinkKind) => TapSink | undefined
 }
 
 /**
@@ -22,19 +27,29 @@ export interface LinkFactoryOptions {
  */
 export function makeLinkFactory(options: LinkFactoryOptions): LinkFactory {
   const { clock } = options
+  const made = <L extends AnyLink>(kind: LinkKind, url: string, makers: Makers<L>): L => {
+    const sink = options.tap?.(url, kind)
+    const link = make(url, makers, sink === undefined ? undefined : new WireTap(sink))
+    return sink === undefined ? link : tapped(link, sink)
+  }
   return {
-    bytes: (url) => make(url, { tcp: makeTcpLink, serial: (u) => makeSerialLink(u, clock) }),
+    bytes: (url) =>
+      made<ByteLink>('bytes', url, { tcp: makeTcpLink, serial: (u) => makeSerialLink(u, clock) }),
     registers: (url) =>
-      make(url, {
-        'ipbus+udp': (u) => makeIpbusLink(u, clock),
-        'modbus+tcp': (u) => makeModbusLink(u, clock)
+      made<RegisterLink>('registers', url, {
+        'ipbus+udp': (u, wire) => makeIpbusLink(u, clock, {}, wire),
+        'modbus+tcp': (u, wire) => makeModbusLink(u, clock, wire)
       }),
-    topics: (url) => make(url, { mqtt: (u) => makeMqttLink(u, clock) }),
-    nodes: (url) => make(url, { 'opc.tcp': (u) => makeOpcuaLink(u, clock, options) })
+    topics: (url) => made<TopicLink>('topics', url, { mqtt: (u, wire) => makeMqttLink(u, clock, wire) }),
+    nodes: (url) =>
+      made<NodeLink>('nodes', url, { 'opc.tcp': (u, wire) => makeOpcuaLink(u, clock, options, wire) })
   }
 }
 
-function make<L>(url: string, makers: Readonly<Record<string, (url: string) => L>>): L {
+type AnyLink = ByteLink | RegisterLink | TopicLink | NodeLink
+type Makers<L> = Readonly<Record<string, (url: string, wire: WireTap | undefined) => L>>
+
+function make<L>(url: string, makers: Makers<L>, wire: WireTap | undefined): L {
   const scheme = /^([a-z][a-z0-9+.-]*):/.exec(url)?.[1] ?? ''
   const maker = Object.hasOwn(makers, scheme) ? makers[scheme] : undefined
   if (maker === undefined)
@@ -47,5 +62,5 @@ function make<L>(url: string, makers: Readonly<Record<string, (url: string) => L
           .join(' or ')
       }
     )
-  return maker(url)
+  return maker(url, wire)
 }

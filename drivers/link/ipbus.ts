@@ -22,6 +22,7 @@ import { disconnected, LinkState } from './link-state.ts'
 import { parseLinkUrl } from './link-url.ts'
 import type { RegisterLink, RegisterSpace } from './link.ts'
 import { RequestQueue } from './request-queue.ts'
+import type { WireConnection, WireTap } from './tap/wire.ts'
 
 export interface IpbusOptions {
   /** wait for one reply */
@@ -42,14 +43,21 @@ const REQUEST_BOUND = seconds(60)
  * sent, so that ids agree and every write happens once. A target that started again takes the link down,
  * because its registers are no longer what the driver wrote.
  */
-export function makeIpbusLink(url: string, clock: Clock, options: IpbusOptions = {}): RegisterLink {
-  return new IpbusLink(url, clock, options)
+export function makeIpbusLink(
+  url: string,
+  clock: Clock,
+  options: IpbusOptions = {},
+  wire?: WireTap
+): RegisterLink {
+  return new IpbusLink(url, clock, options, wire)
 }
 
 /** One opening of the link: what ends with it. */
 interface Opening {
   readonly socket: Socket
   readonly end: AbortController
+  /** who listens to the datagrams, from when the socket has its addresses */
+  tap: WireConnection | undefined
   nextId: number
   /** why it ended */
   why: string
@@ -65,9 +73,10 @@ class IpbusLink implements RegisterLink {
   readonly #rounds: number
   readonly #state: LinkState
   readonly #queue: RequestQueue
+  readonly #wire: WireTap | undefined
   #opening: Opening | undefined
 
-  constructor(url: string, clock: Clock, options: IpbusOptions) {
+  constructor(url: string, clock: Clock, options: IpbusOptions, wire: WireTap | undefined) {
     const { host, port } = parseLinkUrl(url, 'ipbus+udp', [], DEFAULT_PORT)
     this.url = url
     this.#host = host
@@ -77,6 +86,7 @@ class IpbusLink implements RegisterLink {
     this.#rounds = options.rounds ?? limits.ipbusRounds
     this.#state = new LinkState(url)
     this.#queue = new RequestQueue(url, clock)
+    this.#wire = wire
   }
 
   get isOpen(): boolean {
@@ -94,6 +104,7 @@ class IpbusLink implements RegisterLink {
     const opening: Opening = {
       socket: createSocket(this.#host.includes(':') ? 'udp6' : 'udp4'),
       end: new AbortController(),
+      tap: undefined,
       nextId: 1,
       why: 'the link went down',
       awaited: undefined
@@ -226,6 +237,7 @@ class IpbusLink implements RegisterLink {
   async #ask(opening: Opening, packet: Uint8Array, header: number): Promise<number[] | undefined> {
     if (this.#opening !== opening) throw disconnected(this.url, opening.why)
     const reply = new Promise<number[]>((resolve) => (opening.awaited = { header, resolve }))
+    opening.tap?.bytes('out', packet)
     opening.socket.send(packet, (error) => {
       if (error) this.#lose(opening, unreachable(error))
     })
@@ -242,6 +254,7 @@ class IpbusLink implements RegisterLink {
   #connect(opening: Opening): Promise<void> {
     const { socket } = opening
     socket.on('message', (bytes) => {
+      opening.tap?.bytes('in', bytes)
       const words = wordsOf(bytes)
       const { awaited } = opening
       // anything else is late, repeated or damaged, and the target is asked again
@@ -252,7 +265,15 @@ class IpbusLink implements RegisterLink {
         once: true
       })
       socket.on('error', (error) => this.#lose(opening, unreachable(error)))
-      socket.connect(this.#port, this.#host, () => resolve())
+      socket.connect(this.#port, this.#host, () => {
+        const [from, to] = [socket.address(), socket.remoteAddress()]
+        opening.tap = this.#wire?.open({
+          protocol: 'udp',
+          local: [from.address, from.port],
+          remote: [to.address, to.port]
+        })
+        resolve()
+      })
     })
   }
 
@@ -262,6 +283,7 @@ class IpbusLink implements RegisterLink {
     opening.why = why
     opening.end.abort()
     opening.socket.close()
+    opening.tap?.closed()
     this.#state.set(false, why)
   }
 }

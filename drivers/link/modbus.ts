@@ -6,6 +6,7 @@ import { seconds } from '../../core/units.ts'
 import type { RegisterLink, RegisterSpace } from './link.ts'
 import { disconnected, LinkState } from './link-state.ts'
 import { numberOption, parseLinkUrl } from './link-url.ts'
+import type { WireTap } from './tap/wire.ts'
 
 type ModbusClient = InstanceType<typeof modbusSerial.default>
 
@@ -36,8 +37,8 @@ const EXCEPTIONS: Readonly<Record<number, string>> = {
  * neither reconnects nor notices a dead peer. An exception is an answer: it rejects with `refused` and the
  * exception's name in `got`, and the link stays open.
  */
-export function makeModbusLink(url: string, clock: Clock): RegisterLink {
-  return new ModbusLink(url, clock)
+export function makeModbusLink(url: string, clock: Clock, wire?: WireTap): RegisterLink {
+  return new ModbusLink(url, clock, wire)
 }
 
 class ModbusLink implements RegisterLink {
@@ -47,12 +48,14 @@ class ModbusLink implements RegisterLink {
   readonly #port: number
   readonly #unit: number
   readonly #state: LinkState
+  readonly #wire: WireTap | undefined
   #socket: Socket | undefined
   #client: ModbusClient | undefined
 
-  constructor(url: string, clock: Clock) {
+  constructor(url: string, clock: Clock, wire: WireTap | undefined) {
     this.url = url
     this.#clock = clock
+    this.#wire = wire
     const { host, port, query } = parseLinkUrl(url, 'modbus+tcp', ['unit'], 502)
     this.#host = host
     this.#port = port
@@ -73,6 +76,7 @@ class ModbusLink implements RegisterLink {
     const { default: modbus } = await import('modbus-serial')
     // The socket is ours, so that its end is seen whatever the library's `isOpen` says.
     const socket = connect({ host: this.#host, port: this.#port, noDelay: true })
+    this.#wire?.socket(socket)
     try {
       await this.#clock.within(`open ${this.url}`, OPEN_LIMIT, () => connected(socket), signal)
       const client = new modbus.default()

@@ -1,3 +1,4 @@
+import { connect, type Socket } from 'node:net'
 import type { IClientOptions, MqttClient } from 'mqtt'
 import type { Clock } from '../../core/clock.ts'
 import { ErrorCode, sentence, SpillwayError } from '../../core/errors.ts'
@@ -5,6 +6,7 @@ import { seconds } from '../../core/units.ts'
 import type { TopicLink } from './link.ts'
 import { disconnected, LinkState } from './link-state.ts'
 import { parseLinkUrl, wordOption } from './link-url.ts'
+import type { WireTap } from './tap/wire.ts'
 import { topicMatches } from './topic-filter.ts'
 
 const OPEN_LIMIT = seconds(5)
@@ -19,26 +21,29 @@ type Receiver = (topic: string, payload: string) => void
  * Each opening is a new session: nothing is queued while the link is down, nothing unacknowledged is sent again
  * after a loss, and `open` subscribes again to everything before it resolves. One receiver per filter.
  */
-export function makeMqttLink(url: string, clock: Clock): TopicLink {
-  return new MqttLink(url, clock)
+export function makeMqttLink(url: string, clock: Clock, wire?: WireTap): TopicLink {
+  return new MqttLink(url, clock, wire)
 }
 
 class MqttLink implements TopicLink {
   readonly url: string
   readonly #clock: Clock
+  readonly #host: string
+  readonly #port: number
   readonly #options: IClientOptions
   readonly #state: LinkState
+  readonly #wire: WireTap | undefined
   readonly #receivers = new Map<string, Receiver>()
   #client: MqttClient | undefined
 
-  constructor(url: string, clock: Clock) {
+  constructor(url: string, clock: Clock, wire: WireTap | undefined) {
     this.url = url
     this.#clock = clock
+    this.#wire = wire
     const { host, port, query } = parseLinkUrl(url, 'mqtt', ['protocol'], 1883)
+    this.#host = host
+    this.#port = port
     this.#options = {
-      protocol: 'mqtt',
-      host,
-      port,
       protocolVersion: wordOption(url, query, 'protocol', ['3.1.1', '5']) === '5' ? 5 : 4,
       clean: true,
       // A loss is reported and the caller opens again: no reconnection, queue or re-subscription by the library.
@@ -61,8 +66,7 @@ class MqttLink implements TopicLink {
   async open(signal: AbortSignal): Promise<void> {
     if (this.#state.isOpen) return
     const { default: mqtt } = await import('mqtt')
-    const client = mqtt.connect(this.#options)
-    setNoDelay(client)
+    const client = new mqtt.MqttClient(() => this.#connect(), this.#options)
     client.on('message', (topic, payload) => this.#deliver(topic, payload.toString('utf8')))
     try {
       await this.#clock.within(
@@ -118,6 +122,13 @@ class MqttLink implements TopicLink {
     }
   }
 
+  /** The socket is ours: without `noDelay` Nagle and delayed acknowledgement cost 40 ms a message. */
+  #connect(): Socket {
+    const socket = connect({ host: this.#host, port: this.#port, noDelay: true })
+    this.#wire?.socket(socket)
+    return socket
+  }
+
   async #request<T>(name: string, work: (client: MqttClient) => Promise<T>): Promise<T> {
     const client = this.#client
     try {
@@ -142,13 +153,6 @@ class MqttLink implements TopicLink {
     forget(client)
     this.#state.set(false, why)
   }
-}
-
-/** Without it Nagle and delayed acknowledgement cost 40 ms a message. */
-function setNoDelay(client: MqttClient): void {
-  const stream: unknown = client.stream
-  if (typeof stream === 'object' && stream !== null && 'setNoDelay' in stream)
-    (stream as { setNoDelay(on: boolean): void }).setNoDelay(true)
 }
 
 function connected(client: MqttClient): Promise<void> {

@@ -7,6 +7,7 @@ import { seconds } from '../../core/units.ts'
 import type { NodeLink, NodeValue } from './link.ts'
 import { disconnected, LinkState } from './link-state.ts'
 import { type LinkUrl, parseLinkUrl, wordOption } from './link-url.ts'
+import type { TappableSocket, WireTap } from './tap/wire.ts'
 
 /** Key pair, discovery, secure channel, session, subscription: several exchanges, each with cryptography. */
 const OPEN_LIMIT = seconds(15)
@@ -47,8 +48,13 @@ export interface OpcuaLinkOptions {
  * server certificate is accepted; elsewhere it lands in `opcua/rejected`, and a person moves it to
  * `opcua/trusted/certs`.
  */
-export function makeOpcuaLink(url: string, clock: Clock, options: OpcuaLinkOptions): NodeLink {
-  return new OpcuaLink(url, clock, options)
+export function makeOpcuaLink(
+  url: string,
+  clock: Clock,
+  options: OpcuaLinkOptions,
+  wire?: WireTap
+): NodeLink {
+  return new OpcuaLink(url, clock, options, wire)
 }
 
 class OpcuaLink implements NodeLink {
@@ -59,12 +65,14 @@ class OpcuaLink implements NodeLink {
   readonly #isSecure: boolean
   readonly #state: LinkState
   readonly #watches: Watch[] = []
+  readonly #wire: WireTap | undefined
   #opened: Opened | undefined
 
-  constructor(url: string, clock: Clock, options: OpcuaLinkOptions) {
+  constructor(url: string, clock: Clock, options: OpcuaLinkOptions, wire: WireTap | undefined) {
     this.url = url
     this.#clock = clock
     this.#options = options
+    this.#wire = wire
     this.#parts = parseLinkUrl(url, 'opc.tcp', ['security'], 4840)
     this.#isSecure = wordOption(url, this.#parts.query, 'security', ['encrypt', 'none']) === 'encrypt'
     this.#state = new LinkState(url)
@@ -162,6 +170,7 @@ class OpcuaLink implements NodeLink {
       endpointMustExist: !isLoopback,
       // A loss is reported and the caller opens again; without a retry the first connection fails at once too.
       connectionStrategy: { maxRetry: 0, initialDelay: 100, maxDelay: 100 },
+      ...(this.#wire === undefined ? {} : { transportFactory: tappedTransports(library, this.#wire) }),
       keepSessionAlive: true,
       keepAliveInterval: 5_000,
       defaultTransactionTimeout: 10_000
@@ -220,6 +229,21 @@ class OpcuaLink implements NodeLink {
             })
       if (failure.code === ErrorCode.timeout && opened !== undefined) this.#lose(opened, failure.message)
       throw failure
+    }
+  }
+}
+
+/** The library's own transports, with an ear on their sockets: each makes its socket when it connects. */
+function tappedTransports(library: Library, wire: WireTap) {
+  return {
+    create: (settings?: ConstructorParameters<Library['ClientTCP_transport']>[0]) => {
+      const transport = new library.ClientTCP_transport(settings)
+      const connect = transport.connect.bind(transport)
+      transport.connect = (url, callback) => {
+        connect(url, callback)
+        if (transport._socket !== null) wire.socket(transport._socket as unknown as TappableSocket)
+      }
+      return transport
     }
   }
 }
