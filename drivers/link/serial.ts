@@ -13,7 +13,8 @@ const CLOSE_LIMIT = seconds(2)
 
 /**
  * A serial line: `serial:///dev/ttyUSB0?baudRate=9600`, further options `dataBits`, `stopBits`, `parity`,
- * `rtscts`. A path that is a symbolic link works, so a line may be named by `/dev/serial/by-id/...`.
+ * `rtscts`, `xonxoff` (the system then stops and goes on by those two characters, both ways). A path that is a symbolic
+ * link works, so a line may be named by `/dev/serial/by-id/...`.
  *
  * No modem line is read or set: pseudo terminals have none. A hang-up of the line is reported; a cable pulled
  * behind an adapter is none, so whoever uses a serial line must also watch whether answers come.
@@ -23,6 +24,7 @@ export function makeSerialLink(url: string, clock: Clock): ByteLink {
 }
 
 function portOptions(url: string, { path, query }: LinkUrl) {
+  const isFlowControlled = wordOption(url, query, 'xonxoff', ['false', 'true']) === 'true'
   return {
     path,
     baudRate: numberOption(url, query, 'baudRate', 9600, 50, 4_000_000),
@@ -30,6 +32,8 @@ function portOptions(url: string, { path, query }: LinkUrl) {
     stopBits: numberOption(url, query, 'stopBits', 1, 1, 2) as 1 | 2,
     parity: wordOption(url, query, 'parity', ['none', 'even', 'odd']),
     rtscts: wordOption(url, query, 'rtscts', ['false', 'true']) === 'true',
+    xon: isFlowControlled,
+    xoff: isFlowControlled,
     autoOpen: false
   }
 }
@@ -46,7 +50,7 @@ class SerialLink implements ByteLink {
   constructor(url: string, clock: Clock) {
     this.url = url
     this.#clock = clock
-    const keys = ['baudRate', 'dataBits', 'stopBits', 'parity', 'rtscts']
+    const keys = ['baudRate', 'dataBits', 'stopBits', 'parity', 'rtscts', 'xonxoff']
     const parts = parseLinkUrl(url, 'serial', keys)
     if (parts.host !== '')
       throw new SpillwayError(ErrorCode.configuration, `${url}: a serial line has no host`, {
