@@ -2,7 +2,7 @@
  * The data-acquisition process: run control, readout, reconstruction, store, and the server of the console. It
  * is the one place that builds what it runs. Ending it changes no high voltage.
  */
-import { appendFileSync, mkdirSync, readFileSync, statfsSync } from 'node:fs'
+import { appendFileSync, mkdirSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadExperiment } from '../config/load.ts'
 import { isAborted, SystemClock } from '../core/clock.ts'
@@ -17,12 +17,14 @@ import { makeDaqDevices } from './devices.ts'
 import { deviceLog, makeLog } from './log.ts'
 import { makeDataPlane } from './data-plane.ts'
 import { readArguments, readLinks } from './process-arguments.ts'
+import { slowUrl } from './process-registry.ts'
 import { LiveFeed } from './server/live-feed.ts'
 import { listen, makeServer } from './server/server.ts'
 import { SlowClient } from './slow-control/slow-client.ts'
 import { FileStore } from './store/file-store.ts'
 import { DatabaseRecords } from './store/database-records.ts'
 import { RunDatabase } from './store/run-database.ts'
+import { endOnFailure } from './start-failure.ts'
 
 const DEFAULT_PORT = 8064
 /** how long a first start waits for devices that are still coming up */
@@ -31,6 +33,7 @@ const FEED_EVERY = milliseconds(250)
 const HISTOGRAMS_EVERY = milliseconds(2000)
 const CLOSE_LIMIT = seconds(8)
 
+endOnFailure()
 const options = readArguments(process.argv.slice(2))
 const experiment = loadExperiment(options.experiment)
 const clock = new SystemClock()
@@ -50,13 +53,7 @@ const devices = makeDaqDevices(experiment, {
   logOf: (id) => deviceLog(log, id),
   overrides: readLinks(options.linksFile)
 })
-const slow = new SlowClient(clock, () => {
-  try {
-    return (JSON.parse(readFileSync(join(options.data, 'slow.json'), 'utf8')) as { url: string }).url
-  } catch {
-    return undefined // it has not come up yet
-  }
-})
+const slow = new SlowClient(clock, () => slowUrl(options.data))
 const plane = makeDataPlane(experiment, log)
 const store = new FileStore(options.data, plane.sources, experiment.store.zstdLevel, (run, file) =>
   records.addFile(run, file)
@@ -155,8 +152,7 @@ function watchEnd(): void {
 }
 
 function finished(state: string, status: string): void {
-  const runs = acquisition.book.closed.map((run) => ({ ...run, files: records.files(run.run) }))
-  process.send?.({ kind: 'finished', finished: { runs, state, status } satisfies Finished })
+  process.send?.({ kind: 'finished', finished: { state, status } satisfies Finished })
 }
 
 slow.start(() => acquisition.devicesChanged())
@@ -175,7 +171,7 @@ if (options.autostart) {
     await autostart()
   } catch (error) {
     const why = sentence(error)
-    process.send?.({ kind: 'say', text: `not started: ${why}` })
-    if (options.spills !== undefined) finished(acquisition.run.state, `not started: ${why}`)
+    if (options.spills === undefined) process.send?.({ kind: 'say', text: `not started: ${why}` })
+    else finished(acquisition.run.state, `not started: ${why}`)
   }
 }

@@ -22,14 +22,17 @@ import type { TriggerCrate } from '../drivers/trigger/contract/trigger-crate.ts'
 import { IpbusTriggerCrate } from '../drivers/trigger/trigger-crate/trigger-crate.ts'
 import { DeviceKeeper } from './slow-control/device-keeper.ts'
 
-/** device id -> face -> URL, in place of those of devices.yaml: where the simulated twins listen */
+/**
+ * device id -> face -> URL: where the simulated twins listen. Given, it is used instead of the URLs of devices.yaml, and
+ * a device that is not in it is an error: a simulated run never reaches for hardware.
+ */
 export type LinkOverrides = Readonly<Record<string, Readonly<Partial<Record<'control' | 'data', string>>>>>
 
 export interface DeviceDependencies {
   readonly clock: Clock
   readonly links: LinkFactory
   readonly logOf: (device: string) => Log
-  readonly overrides: LinkOverrides
+  readonly overrides: LinkOverrides | undefined
 }
 
 /** The devices of the data-acquisition process. */
@@ -54,8 +57,16 @@ export function settingsOf<K extends DeviceKind>(device: DeviceConfig, kind: K):
   return deviceSettings[kind].parse(device.settings) as SettingsOf<K>
 }
 
-function linkOf(device: DeviceConfig, face: 'control' | 'data', overrides: LinkOverrides): string {
-  const url = overrides[device.id]?.[face] ?? device.links[face]
+function linkOf(
+  device: DeviceConfig,
+  face: 'control' | 'data',
+  overrides: LinkOverrides | undefined
+): string {
+  const url = (overrides === undefined ? device.links : overrides[device.id])?.[face]
+  if (url === undefined && overrides !== undefined)
+    throw new SpillwayError(ErrorCode.configuration, `the simulated hall has no '${face}' of ${device.id}`, {
+      hint: `simulatedLinks.${face} of the device in devices.yaml; no hardware is reached in a simulated run`
+    })
   if (url === undefined)
     throw new SpillwayError(ErrorCode.configuration, `${device.id} has no link '${face}'`, {
       hint: `add links.${face} to the device in devices.yaml`

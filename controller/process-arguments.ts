@@ -50,8 +50,8 @@ const linksSchema = z.record(
   z.object({ control: z.string().optional(), data: z.string().optional() })
 )
 
-/** Where the simulated twins listen; the simulator writes this file. */
-export function readLinks(file: string | undefined): LinkOverrides {
-  if (file === undefined) return {}
+/** Where the simulated twins listen; the simulator writes this file. Undefined without one: real hardware. */
+export function readLinks(file: string | undefined): LinkOverrides | undefined {
+  if (file === undefined) return undefined
   return linksSchema.parse(JSON.parse(readFileSync(file, 'utf8'))) as LinkOverrides
 }

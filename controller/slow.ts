@@ -2,7 +2,6 @@
  * The slow-control process: high voltage, interlocks, environment, magnets. It is the one place that builds
  * what it runs. Stopping it, by whatever means, changes nothing on the hardware.
  */
-import { writeFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import fastify from 'fastify'
 import { loadExperiment } from '../config/load.ts'
@@ -13,7 +12,9 @@ import { makeLinkFactory } from '../drivers/link/factory.ts'
 import { makeSlowDevices } from './devices.ts'
 import { deviceLog, makeLog } from './log.ts'
 import { readArguments, readLinks } from './process-arguments.ts'
+import { registerSlow } from './process-registry.ts'
 import { deviceSummary, signalsOf, type SlowStatus } from './slow-control/slow-status.ts'
+import { endOnFailure } from './start-failure.ts'
 
 /**
  * Slow control of a simulated hall that lost its supervisor, and that nobody asks any more, ends by itself; of a
@@ -21,6 +22,7 @@ import { deviceSummary, signalsOf, type SlowStatus } from './slow-control/slow-s
  */
 const ORPHAN_LIMIT = seconds(600)
 
+endOnFailure()
 const options = readArguments(process.argv.slice(2))
 const experiment = loadExperiment(options.experiment)
 const clock = new SystemClock()
@@ -39,6 +41,7 @@ server.get('/status', (): SlowStatus => {
   return {
     pid: process.pid,
     experiment: experiment.name,
+    configHash: experiment.hash,
     simulated: options.isSimulated,
     utc: clock.utc().toISOString(),
     devices: devices.keepers.map(deviceSummary),
@@ -75,8 +78,6 @@ process.on('unhandledRejection', (error) => log.error({ why: sentence(error) }, 
 
 for (const keeper of devices.keepers) keeper.start()
 const url = await server.listen({ host: '127.0.0.1', port: options.port ?? 0 })
-const file = join(options.data, 'slow.json')
-writeFileSync(`${file}.new`, JSON.stringify({ pid: process.pid, url, experiment: experiment.name }))
-renameSync(`${file}.new`, file)
+registerSlow(options.data, url)
 log.info({ url, devices: devices.keepers.length }, 'slow control is up')
 process.send?.({ ready: true, url })

@@ -1,22 +1,12 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync
-} from 'node:fs'
-import { join } from 'node:path'
+import { closeSync, openSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { type Clock, isAborted } from '../core/clock.ts'
-import { ErrorCode, sentence, SpillwayError } from '../core/errors.ts'
+import { ErrorCode, type Failure, sentence, SpillwayError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
-import { milliseconds, seconds } from '../core/units.ts'
-import { askSlow } from './slow-control/slow-client.ts'
+import { milliseconds, type RunNs, seconds } from '../core/units.ts'
+import { isAlive, trySignal } from './process-registry.ts'
 
 /** A process that fails this often within a minute is not started again: something must be mended first. */
 const RESTARTS_PER_MINUTE = 5
@@ -24,12 +14,22 @@ const RESTART_PAUSE = milliseconds(500)
 const READY_LIMIT = seconds(40)
 const STOP_LIMIT = seconds(12)
 const KILL_LIMIT = seconds(2)
+const RENEW_EVERY = seconds(60)
 
 /** `.ts` in the repository, `.js` in an installed copy. */
 const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js'
 const script = (path: string): string => fileURLToPath(new URL(`../${path}.${extension}`, import.meta.url))
 
 export type Message = Readonly<Record<string, unknown>>
+
+const failureSchema = z.object({
+  code: z.enum(ErrorCode),
+  message: z.string(),
+  expected: z.string().optional(),
+  got: z.string().optional(),
+  hint: z.string().optional(),
+  faults: z.array(z.object({ where: z.string(), what: z.string(), hint: z.string().optional() })).optional()
+})
 
 export interface ServiceOptions {
   readonly name: 'sim' | 'slow' | 'daq'
@@ -39,22 +39,26 @@ export interface ServiceOptions {
   readonly arguments: (isRestart: boolean) => string[]
   /** where its error output goes; absent: to ours */
   readonly errorFile?: string
+  /** an adopted process has no channel to us; this signal, once a minute, tells it that it is still wanted */
+  readonly renewal?: NodeJS.Signals
   readonly onMessage?: (message: Message) => void
   /** after an unexpected end; the process is being started again unless `willRestart` is false */
   readonly onCrash?: (how: string, willRestart: boolean) => void
 }
 
 /**
- * One process that is started, watched, started again when it dies, and stopped in order. It runs in a process
- * group of its own, so that a Ctrl-C of the terminal reaches the supervisor only.
+ * One process that is started (or adopted, when it outlived an earlier supervisor), watched, started again when it
+ * dies, and stopped in order. It runs in a process group of its own, so that a Ctrl-C of the terminal reaches the
+ * supervisor only.
  */
 export class Service {
   readonly #options: ServiceOptions
   readonly #clock: Clock
   readonly #log: Log
+  readonly #stopping = new AbortController()
   #child: ChildProcess | undefined
-  #isStopping = false
-  #starts: number[] = []
+  #adopted: number | undefined
+  #starts: RunNs[] = []
 
   constructor(options: ServiceOptions, clock: Clock, log: Log) {
     this.#options = options
@@ -63,14 +67,13 @@ export class Service {
   }
 
   get pid(): number | undefined {
-    return this.#child?.pid
+    return this.#child?.pid ?? this.#adopted
   }
 
-  /** Resolves with the process's `ready` message. */
+  /** Resolves with the process's `ready` message; rejects with what it says is wrong when it ends before. */
   start(isRestart = false): Promise<Message> {
-    const { name } = this.#options
+    const { name, errorFile } = this.#options
     this.#starts.push(this.#clock.now())
-    const { errorFile } = this.#options
     const errors = errorFile === undefined ? 'inherit' : openSync(errorFile, 'a')
     const child = fork(script(this.#options.script), this.#options.arguments(isRestart), {
       detached: true,
@@ -79,14 +82,18 @@ export class Service {
     })
     if (typeof errors === 'number') closeSync(errors)
     this.#child = child
+    this.#log.info({ process: name, child: child.pid }, 'started')
     return this.#clock.within(`start ${name}`, READY_LIMIT, (signal) => {
       return new Promise<Message>((resolve, reject) => {
         let isReady = false
+        let failure: Failure | undefined
         signal.addEventListener('abort', () => {
           if (!isReady) child.kill('SIGKILL')
         })
         child.on('message', (message) => {
           const fields = message as Message
+          if (fields['failed'] !== undefined)
+            failure = failureSchema.safeParse(fields['failed']).data as Failure | undefined
           if (fields['ready'] === true) {
             isReady = true
             resolve(fields)
@@ -94,17 +101,26 @@ export class Service {
           this.#options.onMessage?.(fields)
         })
         child.on('error', (error) => reject(error))
-        child.on('exit', (code, signalName) => {
-          this.#child = undefined
+        const ended = (code: number | null, signalName: NodeJS.Signals | null): void => {
+          if (this.#child === child) this.#child = undefined
           const how = signalName === null ? `exit code ${code ?? 0}` : `signal ${signalName}`
-          if (!isReady)
-            reject(
-              new SpillwayError(ErrorCode.disconnected, `process ${name} ended before it was ready: ${how}`)
-            )
-          else if (!this.#isStopping) this.#crashed(how)
+          if (!isReady) reject(endedEarly(name, how, failure))
+          else this.#crashed(failure === undefined ? how : `${how}: ${failure.message}`)
+        }
+        child.on('exit', (code, signalName) => {
+          // what it said last is still on its way
+          if (child.connected) child.once('disconnect', () => ended(code, signalName))
+          else ended(code, signalName)
         })
       })
     })
+  }
+
+  /** Takes over a process that an earlier supervisor started. */
+  adopt(pid: number): void {
+    this.#adopted = pid
+    this.#log.info({ process: this.#options.name, child: pid }, 'adopted')
+    void this.#watch(pid)
   }
 
   send(message: Message): void {
@@ -113,21 +129,32 @@ export class Service {
 
   /** Asks it to end, and ends it when it does not within a bound. */
   async stop(): Promise<void> {
-    this.#isStopping = true
-    const child = this.#child
-    if (child === undefined) return
-    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-    child.kill('SIGTERM')
-    try {
-      await this.#clock.within(`stop ${this.#options.name}`, STOP_LIMIT, () => ended)
-    } catch {
-      this.#log.warn({ process: this.#options.name }, 'does not end; killed')
-      child.kill('SIGKILL')
-      await this.#clock.within('kill', KILL_LIMIT, () => ended).catch(() => undefined)
+    this.#stopping.abort()
+    const { pid } = this
+    if (pid === undefined) return
+    if (!(await endProcess(this.#clock, pid)))
+      this.#log.warn({ process: this.#options.name, child: pid }, 'did not end; killed')
+  }
+
+  async #watch(pid: number): Promise<void> {
+    const { signal } = this.#stopping
+    let renewed: RunNs | undefined
+    while (isAlive(pid)) {
+      const { renewal } = this.#options
+      if (renewal !== undefined && (renewed === undefined || this.#clock.now() - renewed > RENEW_EVERY)) {
+        renewed = this.#clock.now()
+        trySignal(pid, renewal)
+      }
+      await this.#clock.sleep('watch an adopted process', milliseconds(500), signal).catch(() => undefined)
+      if (isAborted(signal)) return
     }
+    this.#adopted = undefined
+    this.#crashed('it ended')
   }
 
   #crashed(how: string): void {
+    const { signal } = this.#stopping
+    if (isAborted(signal)) return
     const { name, onCrash } = this.#options
     const minuteAgo = this.#clock.now() - seconds(60)
     this.#starts = this.#starts.filter((at) => at > minuteAgo)
@@ -136,98 +163,29 @@ export class Service {
     onCrash?.(how, willRestart)
     if (!willRestart) return
     void this.#clock
-      .sleep(`restart ${name}`, RESTART_PAUSE)
-      .then(() => (this.#isStopping ? undefined : this.start(true)))
-      .catch((error: unknown) => this.#log.error({ process: name, why: sentence(error) }, 'restart failed'))
+      .sleep(`restart ${name}`, RESTART_PAUSE, signal)
+      .then(() => this.start(true))
+      .catch((error: unknown) => this.#crashed(sentence(error)))
   }
 }
 
-const lockSchema = z.object({ pid: z.number() })
-const slowFileSchema = z.object({ pid: z.number(), url: z.string(), experiment: z.string() })
-
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+/** Asks a process to end and waits for it; kills it after a bound and then returns false. */
+export async function endProcess(clock: Clock, pid: number): Promise<boolean> {
+  for (const [signal, limit] of [
+    ['SIGTERM', STOP_LIMIT],
+    ['SIGKILL', KILL_LIMIT]
+  ] as const) {
+    const until = clock.now() + limit
+    trySignal(pid, signal)
+    while (isAlive(pid) && clock.now() < until) await clock.sleep('end of a process', milliseconds(20))
+    if (!isAlive(pid)) return signal === 'SIGTERM'
   }
+  return false
 }
 
-function readJson<T>(file: string, schema: z.ZodType<T>): T | undefined {
-  if (!existsSync(file)) return undefined
-  try {
-    return schema.parse(JSON.parse(readFileSync(file, 'utf8')))
-  } catch {
-    return undefined // cut off by a crash: as if it were not there
-  }
-}
-
-export function writeJson(file: string, value: unknown): void {
-  writeFileSync(`${file}.new`, JSON.stringify(value))
-  renameSync(`${file}.new`, file)
-}
-
-/** Makes a data folder ours; refuses one that another supervisor uses. Returns what releases it. */
-export function lockFolder(folder: string): () => void {
-  mkdirSync(folder, { recursive: true })
-  const file = join(folder, 'supervisor.json')
-  const holder = readJson(file, lockSchema)
-  if (holder !== undefined && holder.pid !== process.pid && isAlive(holder.pid))
-    throw new SpillwayError(
-      ErrorCode.usage,
-      `the data folder ${folder} is used by another run (process ${holder.pid})`,
-      {
-        hint: 'stop that one, or choose another folder with --data'
-      }
-    )
-  writeJson(file, { pid: process.pid })
-  return () => rmSync(file, { force: true })
-}
-
-export interface Adopted {
-  readonly pid: number
-  readonly url: string
-}
-
-/** A slow-control process of this data folder that outlived its supervisor, if there is one. */
-export async function findSlow(
-  clock: Clock,
-  folder: string,
-  experiment: string
-): Promise<Adopted | undefined> {
-  const known = readJson(join(folder, 'slow.json'), slowFileSchema)
-  if (known === undefined || known.experiment !== experiment || !isAlive(known.pid)) return undefined
-  try {
-    const status = await askSlow(clock, known.url)
-    return status.pid === known.pid ? { pid: known.pid, url: known.url } : undefined
-  } catch {
-    return undefined // that process id is somebody else now
-  }
-}
-
-/** A simulator of this data folder that outlived its supervisor, if there is one. */
-export function findSimulator(folder: string): number | undefined {
-  const known = readJson(join(folder, 'simulator.json'), lockSchema)
-  return known !== undefined && isAlive(known.pid) && existsSync(join(folder, 'links.json'))
-    ? known.pid
-    : undefined
-}
-
-/** A simulator without a supervisor ends after ten minutes; this tells it that it is still wanted. */
-export async function keepSimulator(clock: Clock, pid: number, signal: AbortSignal): Promise<void> {
-  while (!isAborted(signal) && isAlive(pid)) {
-    process.kill(pid, 'SIGUSR2')
-    await clock.sleep('renew the simulator', seconds(60), signal).catch(() => undefined)
-  }
-}
-
-/** Ends an adopted process by its id and waits for it, bounded. */
-export async function endAdopted(clock: Clock, pid: number): Promise<void> {
-  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-    if (!isAlive(pid)) return
-    process.kill(pid, signal)
-    for (let i = 0; i < 30 && isAlive(pid); i++)
-      await clock.sleep('end of an adopted process', milliseconds(100))
-  }
+function endedEarly(name: string, how: string, failure: Failure | undefined): SpillwayError {
+  if (failure === undefined)
+    return new SpillwayError(ErrorCode.disconnected, `process ${name} ended before it was ready: ${how}`)
+  const { code, message, ...details } = failure
+  return new SpillwayError(code, message, details)
 }

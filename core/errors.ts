@@ -89,6 +89,29 @@ export function sentence(error: unknown): string {
   return String(error)
 }
 
+/** A failure as plain data: what `--json` prints, and what a process tells the one that started it. */
+export interface Failure {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly expected?: string
+  readonly got?: string
+  readonly hint?: string
+  readonly faults?: readonly Fault[]
+}
+
+export function failureOf(error: unknown): Failure {
+  if (!(error instanceof SpillwayError)) return { code: ErrorCode.internal, message: sentence(error) }
+  const { expected, got, hint, faults } = error.details
+  return {
+    code: error.code,
+    message: error.message,
+    ...(expected === undefined ? {} : { expected }),
+    ...(got === undefined ? {} : { got }),
+    ...(hint === undefined ? {} : { hint }),
+    ...(faults === undefined ? {} : { faults })
+  }
+}
+
 /** An invariant of ours. What it says is a bug report, so give the values. */
 export function assert(condition: boolean, message: string): asserts condition {
   if (!condition) throw new SpillwayError(ErrorCode.internal, `broken invariant: ${message}`)

@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util'
 import { pino } from 'pino'
 import { z } from 'zod'
 import { SystemClock } from '../core/clock.ts'
-import { ErrorCode, isCode, sentence } from '../core/errors.ts'
+import { ErrorCode, failureOf, isCode, sentence } from '../core/errors.ts'
 import { seconds } from '../core/units.ts'
 import { type Simulator, startSimulator } from './simulator.ts'
 
@@ -58,8 +58,9 @@ function readArguments(): z.infer<typeof argumentsSchema> | undefined {
   return undefined
 }
 
-function tell(message: object): void {
-  if (process.connected) process.send?.(message, undefined, undefined, () => undefined)
+function tell(message: object, then: () => void = () => undefined): void {
+  if (process.connected && process.send !== undefined) process.send(message, undefined, undefined, then)
+  else then()
 }
 
 function hear(simulator: Simulator, message: unknown): void {
@@ -135,6 +136,7 @@ try {
     isCode(error, code)
   )
   process.exitCode = isUsage ? 2 : 1
+  await new Promise<void>((resolve) => tell({ failed: failureOf(error) }, resolve))
 }
 // Libraries keep timers and sockets of their own: nothing of ours is left to wait for.
 process.exit()

@@ -1,5 +1,5 @@
 import type { SpillSummary } from '../../console/api/api.ts'
-import { isCode, ErrorCode, sentence, SpillwayError } from '../../core/errors.ts'
+import { isCode, ErrorCode, failureOf, sentence, SpillwayError } from '../../core/errors.ts'
 
 /** Exit codes of every command. */
 export const Exit = { done: 0, failed: 1, usage: 2 } as const
@@ -39,15 +39,7 @@ export async function reportFailure(error: unknown, asJson: boolean): Promise<nu
   tell(`spillway: ${sentence(error)}`)
   for (const fault of known?.details.faults ?? [])
     tell(`  ${fault.where}: ${fault.what}${fault.hint === undefined ? '' : ` (${fault.hint})`}`)
-  if (asJson)
-    await printJson({
-      error: {
-        code: known?.code ?? ErrorCode.internal,
-        message: known?.message ?? sentence(error),
-        ...(known?.details.hint === undefined ? {} : { hint: known.details.hint }),
-        ...(known?.details.faults === undefined ? {} : { faults: known.details.faults })
-      }
-    })
+  if (asJson) await printJson({ error: failureOf(error) })
   return isUsage ? Exit.usage : Exit.failed
 }
 

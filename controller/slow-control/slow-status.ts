@@ -8,6 +8,8 @@ import type { DeviceKeeper } from './device-keeper.ts'
 export interface SlowStatus {
   readonly pid: number
   readonly experiment: string
+  /** of the configuration that it was started with */
+  readonly configHash: string
   readonly simulated: boolean
   readonly utc: string
   readonly devices: DeviceSummary[]
@@ -18,6 +20,7 @@ const quality = z.enum(['good', 'suspect', 'stale', 'bad'])
 const slowStatusSchema = z.object({
   pid: z.number(),
   experiment: z.string(),
+  configHash: z.string(),
   simulated: z.boolean(),
   utc: z.string(),
   devices: z.array(
