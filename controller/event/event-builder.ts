@@ -47,6 +47,8 @@ export class EventBuilder implements FragmentSink {
   readonly #pool: BlockPool
   readonly #accounts: readonly SourceAccount[]
   readonly #indexOf = new Int16Array(SOURCE_IDS).fill(NONE)
+  /** there is a trigger crate among the sources: its count of spills is the one that counts */
+  readonly #hasCrate: boolean
   readonly #eventsPerBlock: number
   /** pool index of block k at k % openBlocksMax */
   readonly #slots: Int32Array
@@ -84,6 +86,7 @@ export class EventBuilder implements FragmentSink {
     this.#filled = new Int32Array(openBlocksMax)
     this.#reserve = Math.max(1, Math.min(pool.count >> 2, pool.count - openBlocksMax - 1))
     this.#accounts = sources.map((source) => new SourceAccount(source))
+    this.#hasCrate = sources.some(({ format }) => format === 'trigger')
     sources.forEach((source, index) => {
       assert(source.id >= 0 && source.id < SOURCE_IDS, `source id ${source.id}`)
       assert(this.#indexOf[source.id] === NONE, `source ${source.id} twice`)
@@ -158,13 +161,25 @@ export class EventBuilder implements FragmentSink {
     const account = this.#account(source)
     if (account === undefined) return
     if (this.#isOpen && spill === this.#spill) return
-    if (spill <= this.#lastSpill || spill > limits.spillNumberMax || this.#run === 0) {
+    const isPossible = spill > this.#lastSpill && spill <= limits.spillNumberMax && this.#run > 0
+    if (!isPossible || !this.#mayBegin(account, spill)) {
       account.countFault('spill-number', 1)
       return
     }
     if (this.#isOpen) this.#options.onOverrun(spill)
     if (this.#isOpen) account.countFault('overrun', 1)
     else this.openSpill(spill, cycle, this.#options.unixSeconds())
+  }
+
+  /**
+   * The trigger crate counts the spills. Others, whose word may come earlier on their own wires, are believed
+   * when they begin the next one, and the present one has ended for somebody: a board that miscounts, or sees a
+   * start that is none, ends the spill of nobody else.
+   */
+  #mayBegin(account: SourceAccount, spill: number): boolean {
+    if (!this.#hasCrate || account.source.format === 'trigger') return true
+    if (!this.#isOpen) return spill === this.#lastSpill + 1
+    return spill === this.#spill + 1 && this.#accounts.some(({ record }) => record !== undefined)
   }
 
   fragment(source: number, spill: number, event: number, bytes: Uint8Array, status: number): void {
@@ -175,7 +190,7 @@ export class EventBuilder implements FragmentSink {
     }
     const account = this.#accounts[index]!
     if (!this.#isOpen) {
-      account.countFault('no-spill', 1)
+      account.countFault(spill === (this.#lastSpill & SPILL_BITS) ? 'after-close' : 'no-spill', 1)
       return
     }
     account.received++
@@ -190,6 +205,8 @@ export class EventBuilder implements FragmentSink {
     const block = this.#blockOf(event)
     const isOvertaken = block <= account.front - PASSED_BLOCKS
     const hasMoved = account.advance(block)
+    if (account.isBehindLast(event, this.#eventsPerBlock) && !isOvertaken && !account.hasSeen(event))
+      account.countFault('out-of-order', 1)
     const isFull = this.#place(index, event, bytes, status, isOvertaken)
     if (hasMoved || isFull) this.#settle()
   }
@@ -206,8 +223,8 @@ export class EventBuilder implements FragmentSink {
   endOfSpill(record: EndOfSpillRecord): void {
     const account = this.#account(record.source)
     if (account === undefined) return
-    if (!this.#isOpen) account.countFault('no-spill', 1)
-    else if (record.spill !== this.#spill) account.countFault('record-spill', 1)
+    if (!this.#isOpen || record.spill !== this.#spill)
+      account.countFault(record.spill === this.#lastSpill ? 'after-close' : 'record-spill', 1)
     else if (account.record !== undefined) account.countFault('record-twice', 1)
     else {
       account.record = record

@@ -22,7 +22,10 @@ export interface SourceSpillLedger {
   readonly dropped: number
   readonly lost: number | null
   readonly closed: boolean
-  /** damage of the stream and reasons of `dropped`, by kind */
+  /**
+   * damage of the stream, what is wrong inside fragments, and reasons of `dropped`, by kind; `after-close`: what
+   * came for the spill before after its end
+   */
   readonly faults: Readonly<Record<string, number>>
 }
 
@@ -57,6 +60,8 @@ export class SourceAccount {
   /** blocks of the last fragments, newest first */
   readonly #last = new Int32Array(4).fill(NO_BLOCK)
   #front = NO_BLOCK
+  #lastEvent = 0
+  #lastButOne = 0
   #faults: Record<string, number> = {}
 
   constructor(source: DataSource) {
@@ -76,6 +81,20 @@ export class SourceAccount {
     this.#highest = 0
     this.#last.fill(NO_BLOCK)
     this.#front = NO_BLOCK
+    this.#lastEvent = 0
+    this.#lastButOne = 0
+  }
+
+  /**
+   * Whether the number is smaller than that of the fragment before; to be asked once of every fragment. Not when
+   * the one before was the odd one: `far` or more ahead of this, which follows the last but one.
+   */
+  isBehindLast(event: number, far: number): boolean {
+    const last = this.#lastEvent
+    const isBehind = event < last && (last - event < far || event < this.#lastButOne)
+    this.#lastButOne = last
+    this.#lastEvent = event
+    return isBehind
   }
 
   /**

@@ -28,6 +28,9 @@ export interface SpillFacts {
   readonly storeFailure: string | undefined
 }
 
+/** Counted here because the books of their own spill are closed; they say nothing against this one. */
+const OF_OTHER_SPILLS: readonly string[] = ['after-close']
+
 /**
  * Muons on target of one spill: the scaler of the beam coincidence S0 S1 !V0 times the live fraction of the
  * spill (physics.md 1.4).
@@ -72,16 +75,16 @@ export function summarise(facts: SpillFacts): SpillSummary {
   const disagrees =
     ledger.eventsExpected !== null &&
     ledger.sources.some((s) => s.sent !== null && s.sent !== ledger.eventsExpected)
+  const hasFault = (faults: FaultCounts): boolean =>
+    Object.keys(faults).some((kind) => !OF_OTHER_SPILLS.includes(kind))
   const isTainted =
     disagrees ||
     ledger.unknownSource > 0 ||
-    sources.some((s) => s.corrupt > 0 || s.duplicate > 0 || Object.keys(s.faults).length > 0)
-  if (isTainted) {
-    condition.add('tainted')
-    for (const s of sources)
-      for (const [kind, count] of Object.entries(s.faults))
-        reasons.push(`source ${s.source} (${s.device}): ${kind} ${count}`)
-  }
+    sources.some((s) => s.corrupt > 0 || s.duplicate > 0 || hasFault(s.faults))
+  if (isTainted) condition.add('tainted')
+  for (const s of sources)
+    for (const [kind, count] of Object.entries(s.faults))
+      reasons.push(`source ${s.source} (${s.device}): ${kind} ${count}`)
   for (const oddity of facts.timingOddities) reasons.push(`marks of the machine: ${oddity}`)
   if (facts.isBeamExpected && scalers?.beam === 0) reasons.push('the extraction brought no muons')
   const exposure = scalers === undefined ? undefined : muonsOnTarget(scalers)

@@ -158,6 +158,7 @@ describe('the ledger', () => {
     sendAll(bench, [B], EVENTS_PER_BLOCK + 1)
     const ledger = close(bench, { [A]: 17, [B]: 17 })
     expect(ledger.sources[0]).toMatchObject({ built: 17, late: 0, closed: true })
+    expect(ledger.sources[0]!.faults).toEqual({ 'out-of-order': 1 })
   })
 
   it('types what it cannot take: event 0, beyond 20 bits, too large, too small, unknown source', () => {
@@ -171,7 +172,10 @@ describe('the ledger', () => {
     bench.builder.fragment(-1, 1, 1, fragmentBytes(1, 1), 0)
     const ledger = close(bench, { [A]: 10, [B]: 10 })
     expect(ledger.sources[0]).toMatchObject({ received: 10, built: 6, dropped: 4, lost: 0, closed: true })
-    expect(ledger.sources[0]!.faults).toEqual({ 'event-number': 2, 'too-large': 1, 'too-small': 1 })
+    expect(ledger.sources[0]!.faults).toEqual({
+      ...{ 'event-number': 2, 'too-large': 1, 'too-small': 1 },
+      'out-of-order': 1 // 3 comes after 10
+    })
     expect(ledger.unknownSource).toBe(2)
   })
 
@@ -233,11 +237,14 @@ describe('the ledger', () => {
     sendAll(bench, [A, B], 5)
     close(bench, { [A]: 5, [B]: 5 })
     bench.send(A, 5)
+    bench.end(A, 5)
+    bench.send(A, 1, 2)
     bench.builder.startOfSpill(A, 2, 0)
     bench.builder.startOfSpill(B, 2, 0)
     sendAll(bench, [A, B], 5)
     const ledger = close(bench, { [A]: 5, [B]: 5 })
-    expect(ledger.sources[0]).toMatchObject({ received: 5, closed: true, faults: { 'no-spill': 1 } })
+    expect(ledger.sources[0]).toMatchObject({ received: 5, closed: true })
+    expect(ledger.sources[0]!.faults).toEqual({ 'after-close': 2, 'no-spill': 1 })
   })
 
   it('keeps the first end-of-spill record, and counts others', () => {
@@ -403,6 +410,40 @@ describe('waiting and holding back', () => {
     expect(reports).toEqual([1])
     expect(bench.builder.spill).toBe(2)
     expect(bench.builder.isSpillOpen).toBe(true)
+  })
+
+  it('does not end a spill, nor begin a far one, because one board says so', () => {
+    const overruns: number[] = []
+    const sources = [source(A), source(TRIGGER, { format: 'trigger' })]
+    const bench: SpillBench = opened(sources, {
+      onOverrun: () => overruns.push(bench.builder.closeSpill().spill)
+    })
+    sendAll(bench, [A, TRIGGER], 5)
+    bench.builder.startOfSpill(A, 2, 0)
+    bench.builder.startOfSpill(A, 900, 0)
+    expect(bench.builder.spill).toBe(1)
+    const ledger = close(bench, { [A]: 5, [TRIGGER]: 5 })
+    expect(ledger).toMatchObject({ eventsBuilt: 5, closed: true })
+    expect(ledger.sources[0]!.faults).toEqual({ 'spill-number': 2 })
+    bench.builder.startOfSpill(A, 900, 0)
+    expect(bench.builder.isSpillOpen).toBe(false)
+    bench.builder.startOfSpill(A, 2, 0)
+    expect(bench.builder.spill).toBe(2)
+    expect(overruns).toEqual([])
+  })
+
+  it('takes the word of a board when the spill has ended for somebody, and of the crate always', () => {
+    const overruns: number[] = []
+    const sources = [source(A), source(B), source(TRIGGER, { format: 'trigger' })]
+    const bench: SpillBench = opened(sources, {
+      onOverrun: () => overruns.push(bench.builder.closeSpill().spill)
+    })
+    bench.end(A, 0)
+    bench.builder.startOfSpill(A, 2, 0)
+    expect(bench.builder.spill).toBe(2)
+    bench.builder.startOfSpill(TRIGGER, 7, 0)
+    expect(bench.builder.spill).toBe(7)
+    expect(overruns).toEqual([1, 2])
   })
 
   it('does not open a spill a second time for a source that comes after its end', () => {
