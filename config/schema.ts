@@ -6,16 +6,10 @@
  * This file has no I/O: config/load.ts reads, checks and resolves.
  */
 import { z } from 'zod'
-import { PROVENANCE_START } from './provenance.ts'
+import { highVoltageSettings } from './high-voltage.ts'
+import { provenanceText as provenance } from './provenance.ts'
 
 const name = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]*$/, 'a letter, then letters, digits, _ or -')
-const provenance = z
-  .string()
-  .regex(
-    PROVENANCE_START,
-    'write a mark, a colon and words, clauses apart by semicolons: "K-high: cells; A: z"; marks are S, F, C, K-high, K-med, K-low, A, document'
-  )
-  .describe('where the numbers come from: "F: source; A: the others"; see docs/physics/provenance.md')
 const positive = z.number().positive()
 const natural = z.number().int().nonnegative()
 const fraction = z.number().min(0).max(1)
@@ -115,7 +109,16 @@ const url = z.string().regex(/^[a-z.+]+:\/\//, 'a URL with a scheme')
 /** devices.yaml */
 export const deviceSchema = z.strictObject({
   id: z.string().regex(/^[a-z][a-z0-9-]*$/, 'a small letter, then small letters, digits and -'),
-  kind: z.enum(['slink-msadc', 'trigger-crate', 'iseg-scpi', 'interlock-plc', 'spill-timing', 'magnet']),
+  kind: z.enum([
+    'slink-msadc',
+    'trigger-crate',
+    'iseg-scpi',
+    'caen-n1470',
+    'opcua-crate',
+    'interlock-plc',
+    'spill-timing',
+    'magnet'
+  ]),
   process: z.enum(['daq', 'slow']).describe('the process that owns the device'),
   role: z
     .enum(['essential', 'required', 'optional'])
@@ -158,28 +161,7 @@ export const deviceSettings = {
     source: sourceId,
     distrustAfterGap: z.boolean()
   }),
-  'iseg-scpi': z.strictObject({
-    channels: z
-      .array(
-        z.strictObject({
-          number: natural,
-          name: z.string().min(1),
-          limitV: positive.describe("V; our own limit, at or below the crate's"),
-          nominalV: z
-            .number()
-            .nonnegative()
-            .describe('V; the voltage of normal operation, at or below limitV'),
-          rampVPerS: positive,
-          currentLimitUa: positive,
-          provenance
-        })
-      )
-      .min(1),
-    toleranceV: positive.describe('V; measured and demanded voltage agree within this'),
-    simulatedInitially: z
-      .enum(['nominal', 'off'])
-      .describe('what the supply does when nobody has touched it yet (simulation): at nominal, or off')
-  }),
+  ...highVoltageSettings,
   'interlock-plc': z.strictObject({ unit: z.number().int().min(1).max(247) }),
   'spill-timing': z.strictObject({
     prefix: z.string().min(1).describe('of the MQTT topics, without the last /')
@@ -324,9 +306,15 @@ export const simulationSchema = z.strictObject({
     muonsPerSpill: z.number().nonnegative().describe('0 without beam'),
     intensitySpread: fraction.describe('relative rms from spill to spill'),
     ripple: fraction.describe('amplitude of the 50 Hz ripple on the extraction rate'),
+    rippleSecondHarmonic: fraction.describe('amplitude of the 100 Hz ripple, relative to that of 50 Hz'),
     spotSigmaXMm: positive,
     spotSigmaYMm: positive,
     haloFraction: fraction.describe('halo muons per beam muon'),
+    haloReach: z
+      .number()
+      .min(1)
+      .describe('halo lies between the edge of the beam and so many times its radius'),
+    haloInBeamCounter: fraction.describe('probability that a halo muon crosses one of the beam counters'),
     provenance
   }),
   interactions: z.array(
@@ -340,7 +328,21 @@ export const simulationSchema = z.strictObject({
       provenance
     })
   ),
-  plainDeflected: fraction.describe('probability that a plain beam muon fires S4 and Smu'),
+  deflection: z.strictObject({
+    plain: fraction.describe('probability that a plain beam muon fires S4 and Smu'),
+    plainInFirst: fraction.describe('probability that a plain beam muon fires S4 alone'),
+    minimumGeV: positive.describe('GeV/c; deflected muons are uniform between the two'),
+    maximumGeV: positive,
+    provenance
+  }),
+  showers: z.strictObject({
+    coreShare: fraction.describe('energy in the struck cell'),
+    sideShare: fraction.describe('energy in each of the four cells beside it'),
+    cornerShare: fraction.describe('energy in each of the four cells at its corners'),
+    preshowerShare: fraction.describe('weight of a pre-shower against the first section behind it'),
+    sectionRatio: fraction.describe('weight of each section in depth against the one before'),
+    provenance
+  }),
   electronics: z.strictObject({
     pulseFwhmNs: positive,
     noiseCounts: z.number().nonnegative(),
@@ -353,6 +355,10 @@ export const simulationSchema = z.strictObject({
     jitterNs: z.number().nonnegative(),
     pulseAtSample: positive.describe('sample of the maximum of a pulse in time'),
     landauWidth: positive.describe('Landau width over most probable value'),
+    counterMipCounts: positive.describe('counts; MIP in a trigger counter that no ADC channel reads'),
+    pulserCounts: positive.describe('counts; mean amplitude of the calibration pulser'),
+    pulserChannelSpread: fraction.describe('relative rms of the pulser over channels'),
+    pulserShotSpread: fraction.describe('relative rms of the pulser from shot to shot'),
     provenance
   })
 })

@@ -1,12 +1,6 @@
 import type { Channel, Detector, Experiment } from '../../config/schema.ts'
 import { ErrorCode, SpillwayError } from '../../core/errors.ts'
 
-/** amplitude of a minimum-ionising particle in a counter that no ADC channel reads, counts (A) */
-const COUNTER_MIP_COUNTS = 400
-/** part of a deposit that a pre-shower sees of what its detector gets (A) */
-const PRESHOWER_SHARE = 0.1
-/** each section in depth gets this times what the one before got (A) */
-const SECTION_RATIO = 0.4
 const DEFAULT_CELL_MM = 40
 const DEFAULT_BEAM_RADIUS_MM = 21
 
@@ -60,8 +54,10 @@ export class BeamLine {
   readonly beamRadiusMm: number
   readonly #magnetZ: number
   readonly #bendTm: number
+  readonly #showers: Experiment['simulation']['showers']
 
   constructor(experiment: Experiment) {
+    this.#showers = experiment.simulation.showers
     const detectors = new Map(experiment.detectors.map((detector) => [detector.name, detector]))
     const magnet = experiment.detectors.find((d) => d.role === 'magnet' && d.zM > 0)
     this.#magnetZ = magnet?.zM ?? Number.POSITIVE_INFINITY
@@ -71,7 +67,7 @@ export class BeamLine {
         number: counter.number,
         name: counter.name,
         kind: this.#counterKind(detectors.get(counter.name)),
-        mipCounts: channel?.mipCounts ?? COUNTER_MIP_COUNTS,
+        mipCounts: channel?.mipCounts ?? experiment.simulation.electronics.counterMipCounts,
         channel: channel?.index ?? -1
       }
     })
@@ -115,9 +111,9 @@ export class BeamLine {
       const grids = byName.length > 0 ? byName : this.grids.filter((grid) => grid.kin === name)
       let depth = 1
       const weights = grids.map((grid) => {
-        if (grid.part === 'preshower') return PRESHOWER_SHARE
+        if (grid.part === 'preshower') return this.#showers.preshowerShare
         const weight = depth
-        depth *= SECTION_RATIO
+        depth *= this.#showers.sectionRatio
         return weight
       })
       const sum = weights.reduce((a, b) => a + b, 0)

@@ -2,11 +2,6 @@ import type { SimulationConfig } from '../../config/schema.ts'
 import type { BeamLine, CounterKind } from './beam-line.ts'
 import { landauEfficiency } from './landau.ts'
 
-/** probability that a halo muon crosses one of the beam counters (A) */
-const HALO_IN_BEAM_COUNTER = 0.05
-/** probability that a plain muon scatters into the first deflected counter alone (A) */
-const PLAIN_IN_FIRST_DEFLECTED = 0.005
-
 /** One thing that can happen to a muon of the beam. */
 export interface MuonClass {
   readonly name: string
@@ -14,20 +9,29 @@ export interface MuonClass {
   readonly weight: number
   readonly isHalo: boolean
   readonly isDeflected: boolean
+  /** probability to cross one of the beam counters */
+  readonly inBeamCounter: number
+  /** probability of one that is not deflected to scatter into the first counter of deflected muons */
+  readonly inFirstDeflected: number
   /** index of the interaction in simulation.yaml, or -1 */
   readonly process: number
 }
 
 export function muonClasses(simulation: SimulationConfig): MuonClass[] {
-  const plain = { isHalo: false, isDeflected: false, process: -1 }
+  const { beam, deflection } = simulation
+  const inBeam = { isHalo: false, inBeamCounter: 1, inFirstDeflected: deflection.plainInFirst }
+  const plain = { ...inBeam, isDeflected: false, process: -1 }
   const interacting = simulation.interactions.reduce((sum, i) => sum + i.perMuon, 0)
   return [
-    { ...plain, name: 'plain', weight: Math.max(0, 1 - interacting - simulation.plainDeflected) },
-    { ...plain, name: 'plain-deflected', weight: simulation.plainDeflected, isDeflected: true },
-    { ...plain, name: 'halo', weight: simulation.beam.haloFraction, isHalo: true },
+    { ...plain, name: 'plain', weight: Math.max(0, 1 - interacting - deflection.plain) },
+    { ...plain, name: 'plain-deflected', weight: deflection.plain, isDeflected: true },
+    {
+      ...{ ...plain, name: 'halo', weight: beam.haloFraction, isHalo: true },
+      ...{ inBeamCounter: beam.haloInBeamCounter, inFirstDeflected: 0 }
+    },
     ...simulation.interactions.flatMap(({ process: name, perMuon, deflected }, process) => [
-      { name, weight: perMuon * (1 - deflected), isHalo: false, isDeflected: false, process },
-      { name, weight: perMuon * deflected, isHalo: false, isDeflected: true, process }
+      { ...inBeam, name, weight: perMuon * (1 - deflected), isDeflected: false, process },
+      { ...inBeam, name, weight: perMuon * deflected, isDeflected: true, process }
     ])
   ]
 }
@@ -36,12 +40,12 @@ export function muonClasses(simulation: SimulationConfig): MuonClass[] {
 export function crossing(muon: MuonClass, kind: CounterKind, isFirst: boolean): number {
   switch (kind) {
     case 'beam':
-      return muon.isHalo ? HALO_IN_BEAM_COUNTER : 1
+      return muon.inBeamCounter
     case 'halo':
       return muon.isHalo ? 1 : 0
     case 'deflected':
       if (muon.isDeflected) return 1
-      return isFirst && !muon.isHalo ? PLAIN_IN_FIRST_DEFLECTED : 0
+      return isFirst ? muon.inFirstDeflected : 0
     case 'killer':
       return muon.isHalo || muon.isDeflected ? 0 : 1
     case 'other':

@@ -7,18 +7,6 @@ import { Deposits } from './deposits.ts'
 import { landauAmplitude, landauEfficiency } from './landau.ts'
 import type { Trigger } from './spill-stream.ts'
 
-/** amplitude of the calibration pulser, counts, and its spread over channels and from shot to shot (A) */
-const PULSER_COUNTS = 1000
-const PULSER_CHANNEL_SPREAD = 0.1
-const PULSER_SHOT_SPREAD = 0.01
-/** momenta of muons that reach the deflected counters, GeV/c (physics 1.2: both are hit at 40..80) */
-const DEFLECTED_MOMENTUM_GEV: readonly [number, number] = [40, 80]
-/** energy of a shower in the struck cell, its four neighbours and the four corners (A) */
-const CORE_SHARE = 0.8
-const SIDE_SHARE = 0.04
-const CORNER_SHARE = 0.01
-/** halo lies between the beam's edge and so many times its radius (A) */
-const HALO_REACH = 3
 /** pulses that peak so long before the window still reach into it, and so long after its end begin in it */
 const TAIL_SAMPLES = 24
 const RISE_SAMPLES = 8
@@ -51,7 +39,10 @@ export class EventMaker {
     this.deposits = new Deposits(channels.length)
     this.#gevPerCount = Float32Array.from(channels, (c) => c.gevPerCount)
     this.#mipCounts = Float32Array.from(channels, (c) => c.mipCounts)
-    this.#pulserFactor = Float32Array.from(channels, () => 1 + PULSER_CHANNEL_SPREAD * chance.normal())
+    this.#pulserFactor = Float32Array.from(
+      channels,
+      () => 1 + simulation.electronics.pulserChannelSpread * chance.normal()
+    )
     const calibration = trigger.lines.filter((l) => l.use === 'calibration')
     // a set-up without beam and without a calibration line has its pulser on every trigger
     const isPulsedAlways = experiment.mode.beamSpecies === 'none' && calibration.length === 0
@@ -79,9 +70,9 @@ export class EventMaker {
     if ((trigger.mask & this.#pulserLines) !== 0) this.#pulser()
     const muon = this.#classes[trigger.muonClass]
     if (muon !== undefined) {
+      const { minimumGeV, maximumGeV } = this.#experiment.simulation.deflection
       const momentum = muon.isDeflected
-        ? DEFLECTED_MOMENTUM_GEV[0] +
-          chance.uniform() * (DEFLECTED_MOMENTUM_GEV[1] - DEFLECTED_MOMENTUM_GEV[0])
+        ? minimumGeV + chance.uniform() * (maximumGeV - minimumGeV)
         : this.#experiment.mode.momentumGeV
       this.#place(muon)
       this.#counters(muon, trigger.fired)
@@ -92,7 +83,8 @@ export class EventMaker {
   }
 
   #pulser(): void {
-    const shot = PULSER_COUNTS * (1 + PULSER_SHOT_SPREAD * this.#chance.normal())
+    const { pulserCounts, pulserShotSpread } = this.#experiment.simulation.electronics
+    const shot = pulserCounts * (1 + pulserShotSpread * this.#chance.normal())
     for (const grid of this.#line.grids)
       for (const channel of grid.channels)
         if (channel >= 0) this.deposits.add(channel, shot * this.#pulserFactor[channel]!, this.#jitter())
@@ -106,9 +98,9 @@ export class EventMaker {
   #place(muon: { readonly isHalo: boolean }): void {
     const chance = this.#chance
     const radius = this.#line.beamRadiusMm
-    const { spotSigmaXMm, spotSigmaYMm } = this.#experiment.simulation.beam
+    const { spotSigmaXMm, spotSigmaYMm, haloReach } = this.#experiment.simulation.beam
     if (muon.isHalo) {
-      const r = radius * (1 + (HALO_REACH - 1) * chance.uniform())
+      const r = radius * (1 + (haloReach - 1) * chance.uniform())
       const phi = 2 * Math.PI * chance.uniform()
       this.#xMm = r * Math.cos(phi)
       this.#yMm = r * Math.sin(phi)
@@ -172,12 +164,13 @@ export class EventMaker {
   #shower(grid: Grid, cell: number, energyGeV: number): void {
     const x0 = cell % grid.cellsX
     const y0 = (cell - x0) / grid.cellsX
+    const { coreShare, sideShare, cornerShare } = this.#experiment.simulation.showers
     for (let dy = -1; dy <= 1; dy++)
       for (let dx = -1; dx <= 1; dx++) {
         const x = x0 + dx
         const y = y0 + dy
         if (x < 0 || y < 0 || x >= grid.cellsX || y >= grid.cellsY) continue
-        const share = dx === 0 && dy === 0 ? CORE_SHARE : dx === 0 || dy === 0 ? SIDE_SHARE : CORNER_SHARE
+        const share = dx === 0 && dy === 0 ? coreShare : dx === 0 || dy === 0 ? sideShare : cornerShare
         const channel = grid.channels[y * grid.cellsX + x]!
         if (channel >= 0)
           this.deposits.add(channel, (share * energyGeV) / this.#gevPerCount[channel]!, this.#jitter())

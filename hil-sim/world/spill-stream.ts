@@ -6,8 +6,6 @@ import type { Patterns } from './coincidence.ts'
 /** Generation goes in slices of spill time, so that a spill is the same however time is cut. */
 export const SLICE_NS = 1e6
 const RIPPLE_PERIOD_NS = 20e6
-/** the second harmonic of the mains, relative to the first (A) */
-const SECOND_HARMONIC = 0.5
 
 export interface LineSettings {
   readonly prescale: number
@@ -21,6 +19,8 @@ export interface SpillSettings {
   readonly muons: number
   /** amplitude of the 50 Hz ripple */
   readonly ripple: number
+  /** amplitude of the second harmonic of the mains, relative to the first */
+  readonly rippleSecondHarmonic: number
   /** how long beam comes */
   readonly beamNs: number
   readonly patterns: Patterns
@@ -178,10 +178,11 @@ export class SpillStream {
   }
 
   #muonsPerNs(timeNs: number): number {
-    const { muons, beamNs, ripple } = this.#s
+    const { muons, beamNs, ripple, rippleSecondHarmonic } = this.#s
     if (muons === 0 || timeNs >= beamNs) return 0
     const phase = (2 * Math.PI * timeNs) / RIPPLE_PERIOD_NS
-    const wave = Math.sin(phase + this.#phases[0]) + SECOND_HARMONIC * Math.sin(2 * phase + this.#phases[1])
+    const wave =
+      Math.sin(phase + this.#phases[0]) + rippleSecondHarmonic * Math.sin(2 * phase + this.#phases[1])
     return (muons / beamNs) * Math.max(0, 1 + ripple * wave)
   }
 

@@ -86,6 +86,7 @@ export class World {
       {
         muons: hasBeam ? muons : 0,
         ripple: beam.ripple,
+        rippleSecondHarmonic: beam.rippleSecondHarmonic,
         beamNs: request.beamNs,
         patterns: makePatterns(this.#line, this.classes, request.thresholds, landauWidth),
         beamMask: this.#line.beamMask,

@@ -166,15 +166,23 @@ export function makeExperiment(muonsPerSpill = 40_000): Experiment {
         muonsPerSpill,
         intensitySpread: 0.05,
         ripple: 0.2,
+        rippleSecondHarmonic: 0.5,
         spotSigmaXMm: 9,
         spotSigmaYMm: 9,
         haloFraction: 0.15,
+        haloReach: 3,
+        haloInBeamCounter: 0.05,
         provenance
       },
       interactions: [
         { process: 'hard', perMuon: 1e-3, meanGeV: { ECAL: 10, VETO: 1 }, deflected: 0.5, provenance }
       ],
-      plainDeflected: 5e-4,
+      deflection: { plain: 5e-4, plainInFirst: 0.005, minimumGeV: 40, maximumGeV: 80, provenance },
+      showers: {
+        ...{ coreShare: 0.8, sideShare: 0.04, cornerShare: 0.01 },
+        ...{ preshowerShare: 0.1, sectionRatio: 0.4 },
+        provenance
+      },
       electronics: {
         pulseFwhmNs: 95,
         noiseCounts: 1.5,
@@ -184,6 +192,10 @@ export function makeExperiment(muonsPerSpill = 40_000): Experiment {
         jitterNs: 1,
         pulseAtSample: 14,
         landauWidth: 0.12,
+        counterMipCounts: 400,
+        pulserCounts: 1000,
+        pulserChannelSpread: 0.1,
+        pulserShotSpread: 0.01,
         provenance
       }
     },

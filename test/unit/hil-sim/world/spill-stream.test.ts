@@ -39,6 +39,7 @@ function spill(options: {
     {
       muons,
       ripple: 0.2,
+      rippleSecondHarmonic: 0.5,
       beamNs: LENGTH_NS,
       patterns: makePatterns(line, classes, new Array<number>(16).fill(threshold), 0.12),
       beamMask: line.beamMask,
