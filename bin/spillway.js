@@ -2,6 +2,7 @@
 // Plain JavaScript that any Node since 20 can read: finds Node 24, then hands over to the command line.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
 const here = (path) => new URL(path, import.meta.url)
@@ -31,11 +32,11 @@ if (Number(process.versions.node.split('.')[0]) >= 24) {
     process.exit(2)
   }
   const child = spawn(fileURLToPath(pinned), process.argv.slice(1), { stdio: 'inherit' })
-  process.on('SIGINT', () => {}) // the terminal sends it to the child as well
-  for (const name of ['SIGTERM', 'SIGHUP']) process.on(name, () => child.kill(name))
+  // A terminal sends its Ctrl-C to the child as well, who hears it twice then; somebody's `kill -INT` it would not hear.
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => child.kill(name))
   child.on('error', (error) => {
     console.error(`spillway: could not start ${fileURLToPath(pinned)}: ${error.message}`)
     process.exit(1)
   })
-  child.on('exit', (code) => process.exit(code ?? 1))
+  child.on('exit', (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)))
 }

@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { loadExperiment } from '../../config/load.ts'
-import { Exit } from './output.ts'
+import { SystemClock } from '../../core/clock.ts'
+import { makeLog } from '../log.ts'
+import { Service } from '../supervisor.ts'
+import { Exit, print, printJson, tell } from './output.ts'
 
 export interface SimOptions {
   readonly seed: number
@@ -14,27 +14,43 @@ export interface SimOptions {
   readonly json: boolean
 }
 
-/** Runs the simulator process in the foreground; it prints its URLs and ends with Ctrl-C. */
-export async function simCommand(experiment: string, options: SimOptions): Promise<number> {
-  loadExperiment(experiment) // faults of the configuration are told here, in one place
+/** The simulated devices alone: says where they are, and goes on until it is told to end. */
+export async function simCommand(given: string, options: SimOptions): Promise<number> {
+  const experiment = loadExperiment(given) // faults of the configuration are told here, in one place
   const folder = resolve(options.data)
-  mkdirSync(folder, { recursive: true })
-  const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js'
-  const child = spawn(
-    process.execPath,
-    [
-      fileURLToPath(new URL(`../../hil-sim/main.${extension}`, import.meta.url)),
-      ...['--experiment', experiment, '--seed', String(options.seed), '--cycle', options.cycle],
-      ...['--ports', options.ports, '--state-file', join(folder, 'simulator-state.json')],
-      ...['--links-file', join(folder, 'links.json')],
-      ...(options.scenario === undefined ? [] : ['--scenario', options.scenario])
-    ],
-    { stdio: 'inherit' }
+  const { seed, cycle, ports, scenario } = options
+  const simulator = new Service(
+    {
+      name: 'sim',
+      script: 'hil-sim/main',
+      errorFile: join(folder, 'log', 'sim.err'),
+      arguments: () => [
+        ...['--experiment', given, '--seed', String(seed), '--cycle', cycle, '--ports', ports],
+        ...['--state-file', join(folder, 'simulator-state.json'), '--links-file', join(folder, 'links.json')],
+        ...(scenario === undefined ? [] : ['--scenario', scenario])
+      ],
+      onCrash: (how, again) => {
+        tell(`the simulator died (${how})${again ? '; it is started again' : ''}`)
+        if (!again) end(Exit.failed)
+      }
+    },
+    new SystemClock(),
+    makeLog('supervisor', folder, false)
   )
-  process.on('SIGINT', () => undefined) // the terminal sends it to the simulator as well
-  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal))
-  return new Promise((done) => {
-    child.on('error', () => done(Exit.failed))
-    child.on('exit', (code) => done(code ?? Exit.done))
-  })
+  let end: (code: number) => void = () => undefined
+  const ended = new Promise<number>((resolve) => (end = resolve))
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => end(Exit.done))
+  try {
+    const ready = await Promise.race([simulator.start(), ended])
+    if (typeof ready === 'number') return ready
+    const links = ready['links'] as Record<string, Record<string, string>>
+    if (options.json) await printJson({ experiment: experiment.name, seed, cycle, pid: simulator.pid, links })
+    else
+      for (const [device, faces] of Object.entries(links))
+        for (const [face, url] of Object.entries(faces)) print(`${device} ${face} ${url}`)
+    tell(`the simulated hall of ${experiment.name} is up; Ctrl-C ends it`)
+    return await ended
+  } finally {
+    await simulator.stop()
+  }
 }

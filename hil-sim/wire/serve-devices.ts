@@ -155,7 +155,7 @@ function serve(
     case 'bytes':
       if (scheme === 'tcp:') return serveTcp(face, { port })
       if (scheme !== 'serial:') throw mismatch()
-      return servePty(face, serialOptions(url, join(options.folder, `${deviceId}.tty`)))
+      return servePty(face, serialOptions(url, options.folder, `${deviceId}.tty`))
     case 'registers':
       if (scheme === 'ipbus+udp:') return serveIpbus(face, { port })
       if (scheme !== 'modbus+tcp:') throw mismatch()
@@ -176,10 +176,14 @@ function serve(
   }
 }
 
-/** `serial:///absolute/path`, or `serial://./path` from the working directory; `?baudRate=` is for show */
-function serialOptions(url: URL | undefined, otherwise: string): { path: string; baudRate?: number } {
-  if (url === undefined) return { path: otherwise }
+/** `serial:///absolute/path`, or `serial://./path` from `folder`; `?baudRate=` is for show */
+function serialOptions(
+  url: URL | undefined,
+  folder: string,
+  otherwise: string
+): { path: string; baudRate?: number } {
+  if (url === undefined) return { path: join(folder, otherwise) }
   const path = decodeURIComponent(url.pathname)
   const baudRate = Number(url.searchParams.get('baudRate') ?? 9600)
-  return { path: url.host === '.' ? resolve(`.${path}`) : path, baudRate }
+  return { path: url.host === '.' ? resolve(folder, `.${path}`) : path, baudRate }
 }
