@@ -165,7 +165,7 @@ test('all faults of all files come at once, in the order of files and lines', ()
     placeOf(folder, 'devices.yaml', 'Bench PLC'),
     'trigger.yaml:1:1',
     placeOf(folder, 'selection.yaml', 'knid'),
-    placeOf(folder, 'simulation.yaml', '2\n  spotSigma')
+    placeOf(folder, 'simulation.yaml', '2\n  rippleSecond')
   ])
 })
 
