@@ -107,6 +107,22 @@ export class SlinkStream {
     }
   }
 
+  /** bytes have come that are no whole frame yet */
+  get isInsideFrame(): boolean {
+    return this.#end > this.#begin
+  }
+
+  /**
+   * The frame that is being read does not come to its end: its length is not to be believed. What lies behind its
+   * false start is read again, as after any other damage.
+   */
+  giveUpFrame(): void {
+    if (!this.isInsideFrame) return
+    this.#fault('length', 1)
+    this.#skip()
+    this.#readFrames()
+  }
+
   /**
    * The connection is over: a frame that is not whole will never be. Good frames behind its false start are
    * still read. Ready for the next connection afterwards.

@@ -132,7 +132,8 @@ describe('SlinkConnection', () => {
     await connection.close()
   })
 
-  test('reads what is behind a lying length when the bridge goes silent', async () => {
+  /** A bridge that can also say bytes of ours. */
+  async function openLoudly(): Promise<(bytes: Uint8Array) => void> {
     let send: (bytes: Uint8Array) => void = () => undefined
     connection = connectionTo({
       attach: (to, hangUp) => {
@@ -141,17 +142,48 @@ describe('SlinkConnection', () => {
       }
     })
     await open()
-    const lie = Buffer.alloc(16)
-    lie.write('SLNK')
-    lie.writeUInt16LE(1, 4)
-    lie.writeUInt32LE(300_000, 8)
-    send(lie)
+    return (bytes) => send(bytes)
+  }
+
+  /** Header of a frame that announces far more than will come. */
+  function lie(): Buffer {
+    const header = Buffer.alloc(16)
+    header.write('SLNK')
+    header.writeUInt16LE(1, 4)
+    header.writeUInt32LE(300_000, 8)
+    return header
+  }
+
+  test('reads what is behind a lying length after a second, and keeps the connection', async () => {
+    const send = await openLoudly()
+    send(lie())
     bridge.startOfSpill(4, 9)
-    await clock.advance(seconds(1))
+    send(lie())
+    bridge.endOfSpill(4)
+    await clock.advance(milliseconds(400))
     expect(sink.starts).toEqual([])
-    await clock.advance(seconds(3))
+    await clock.advance(milliseconds(700))
     expect(sink.starts).toEqual([{ source: 600, spill: 4, cycle: 9 }])
-    expect(sink.faults).toEqual(['garbage 16'])
+    expect(sink.faults).toEqual(['length 1', 'garbage 16'])
+    await clock.advance(milliseconds(1500))
+    expect(sink.ends).toHaveLength(1)
+    expect(sink.faults).toEqual(['length 1', 'garbage 16', 'length 1', 'garbage 16'])
+    expect(losses).toEqual([])
+    await connection.close()
+  })
+
+  test('is patient with a frame that comes in pieces while whole ones come too', async () => {
+    const send = await openLoudly()
+    for (let i = 0; i < 6; i++) {
+      await clock.advance(milliseconds(300))
+      bridge.heartbeat()
+    }
+    const half = lie()
+    half.writeUInt32LE(40_000, 8)
+    send(half)
+    await clock.advance(milliseconds(400))
+    expect(sink.faults).toEqual([])
+    await connection.close()
   })
 
   test('refuses to open without a sink', async () => {
