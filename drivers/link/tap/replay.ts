@@ -4,6 +4,7 @@ import { LinkState } from '../link-state.ts'
 import type { ByteLink, NodeLink, NodeValue, RegisterLink, TopicLink } from '../link.ts'
 import { errorOf, type LinkKind, type TapEvent, type Verb } from './event.ts'
 import type { Recording, TapEntry } from './recording.ts'
+import { told } from './told.ts'
 
 /** What a replayed link tells besides being a link. */
 export interface Replay {
@@ -262,21 +263,3 @@ class ReplayLink implements Replay {
 
 /** JSON leaves out what is undefined. */
 const withSourceTime = (value: NodeValue): NodeValue => ({ ...value, sourceTime: value.sourceTime })
-
-/** A request in words, the same for equal arguments. */
-function told(verb: Verb, args: readonly unknown[]): string {
-  return [verb, ...args.map(tell)].join(' ')
-}
-
-function tell(value: unknown): string {
-  if (value instanceof Uint8Array) {
-    const bytes = Buffer.from(value)
-    const text = bytes.toString('latin1')
-    return /^[\x20-\x7e\r\n\t]*$/.test(text) ? JSON.stringify(text) : `0x${bytes.toString('hex')}`
-  }
-  if (typeof value === 'number') return String(value)
-  if (Array.isArray(value)) return `[${value.map(tell).join(', ')}]`
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-  const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
-  return `{${fields.map(([key, of]) => `${key}: ${tell(of)}`).join(', ')}}`
-}
