@@ -6,13 +6,11 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { DateWriter } from '../../controller/store/date-writer.ts'
 import { rawFileName, RawFileWriter } from '../../controller/store/raw-file-writer.ts'
 import { type FakeEvent, fill, fragment, SOURCES } from '../unit/controller/store/block-fixture.ts'
-
-const hasZstd = spawnSync('zstd', ['--version']).status === 0
-if (!hasZstd) console.log('not run: raw file read by zstd (needs zstd)')
+import { describeWith, program } from './programs.ts'
 
 /** The least that a reader of the layout has to know; anything out of order throws. */
 function readDate(
@@ -55,7 +53,7 @@ function readDate(
   return events
 }
 
-describe.skipIf(!hasZstd)('a raw file', () => {
+describeWith('a raw file', { zstd: program('zstd') }, ({ zstd }) => {
   const events: FakeEvent[] = Array.from({ length: 400 }, (_, i) => ({
     number: i + 1,
     sources: i % 50 === 7 ? [] : i % 9 === 4 ? [700, 601] : SOURCES,
@@ -98,14 +96,14 @@ describe.skipIf(!hasZstd)('a raw file', () => {
   })
 
   test('passes the check of zstd', () => {
-    const checked = spawnSync('zstd', ['-t', path], { encoding: 'utf8' })
+    const checked = spawnSync(zstd, ['-t', path], { encoding: 'utf8' })
     expect(checked.stderr).toContain('.zst')
     expect(checked.status).toBe(0)
   })
 
   test('is listed with all its frames, the seek table as a skippable one, and its content size', () => {
-    const plain = execFileSync('zstd', ['-dc', path], { maxBuffer: 1 << 28 })
-    const listed = execFileSync('zstd', ['-lv', path], { encoding: 'utf8' })
+    const plain = execFileSync(zstd, ['-dc', path], { maxBuffer: 1 << 28 })
+    const listed = execFileSync(zstd, ['-lv', path], { encoding: 'utf8' })
     expect(/# Zstandard Frames: (\d+)/.exec(listed)?.[1]).toBe(String(frames))
     expect(/# Skippable Frames: (\d+)/.exec(listed)?.[1]).toBe('1')
     expect(/Decompressed Size:.*\((\d+) B\)/.exec(listed)?.[1]).toBe(String(plain.length))
@@ -128,14 +126,14 @@ describe.skipIf(!hasZstd)('a raw file', () => {
       at += frame.length
       if (i % 40 !== 0) continue
       writeFileSync(join(folder, 'one.zst'), frame)
-      const content = execFileSync('zstd', ['-dc', join(folder, 'one.zst')], { maxBuffer: 1 << 28 })
+      const content = execFileSync(zstd, ['-dc', join(folder, 'one.zst')], { maxBuffer: 1 << 28 })
       expect(content.length).toBe(file.readUInt32LE(entry + 4))
     }
     expect(at).toBe(start)
   })
 
   test('decompressed by zstd is a DATE file in which every event and fragment is found', () => {
-    const found = readDate(execFileSync('zstd', ['-dc', path], { maxBuffer: 1 << 28 }))
+    const found = readDate(execFileSync(zstd, ['-dc', path], { maxBuffer: 1 << 28 }))
     const expected = spills.flatMap((spill, n) => [
       { type: 5, spill, event: 0, blocks: [] },
       ...events
@@ -157,12 +155,8 @@ describe.skipIf(!hasZstd)('a raw file', () => {
   test('cut off, gives zstd the complete frames', () => {
     const file = readFileSync(path)
     writeFileSync(join(folder, 'cut.zst'), file.subarray(0, Math.floor(file.length / 2)))
-    const cut = spawnSync('zstd', ['-dc', join(folder, 'cut.zst')], { maxBuffer: 1 << 28 })
+    const cut = spawnSync(zstd, ['-dc', join(folder, 'cut.zst')], { maxBuffer: 1 << 28 })
     expect(cut.status).not.toBe(0)
     expect(readDate(cut.stdout).length).toBeGreaterThan(500)
   })
-})
-
-test('zstd is there where it is required', () => {
-  expect(hasZstd || process.env['SPILLWAY_STRANGERS'] !== 'required').toBe(true)
 })
