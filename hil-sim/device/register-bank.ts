@@ -12,12 +12,13 @@ export interface RegisterBank {
 
 /**
  * The control face over a bank, with the faults that a control face can have: no answer, or a bus error on
- * everything. They last from a start of spill to the machine's next warning of extraction.
+ * everything, from a start of spill to the machine's next warning of extraction; a register that is stuck.
  */
 export class BusFace implements RegisterFace {
   readonly kind = 'registers'
   readonly #bank: RegisterBank
   readonly #faults = new FaultBook()
+  readonly #stuck = new Set<number>()
   #failing: RegisterRefusal | undefined
 
   constructor(bank: RegisterBank, machine: Machine) {
@@ -37,7 +38,9 @@ export class BusFace implements RegisterFace {
 
   startOfSpill(spill: number): void {
     const fault = this.#faults.take(REGISTER_FAULTS, spill)
-    if (fault !== undefined) this.#failing = fault.kind === 'register-silent' ? 'silent' : 'illegal-value'
+    if (fault === undefined) return
+    if (fault.kind === 'register-stuck') this.#stuck.add(Number(fault.with['address']))
+    else this.#failing = fault.kind === 'register-silent' ? 'silent' : 'illegal-value'
   }
 
   read(space: string, address: number, count: number): number[] | RegisterRefusal {
@@ -56,6 +59,7 @@ export class BusFace implements RegisterFace {
     if (this.#failing !== undefined) return this.#failing
     if (space !== 'bus') return 'illegal-function'
     for (const [i, value] of values.entries()) {
+      if (this.#stuck.has(address + i)) continue
       const result = this.#bank.write(address + i, value >>> 0)
       if (result === 'missing') return 'illegal-address'
       if (result === 'refused') return 'illegal-value'

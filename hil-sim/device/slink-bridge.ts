@@ -18,6 +18,9 @@ export const FrameKind = {
   xon: 6
 } as const
 
+/** what a damaged length announces too much */
+const LIE_BYTES = 100_000
+
 /** frames are built one after the other in pieces of memory of this size; what was sent is never touched again */
 const CHUNK_BYTES = 1 << 20
 /** An S-LINK block has at most 65535 words. */
@@ -40,7 +43,7 @@ export interface EndOfSpillEntry {
 }
 
 /** How a frame is damaged on its way. */
-export type FrameDamage = 'checksum' | 'lost'
+export type FrameDamage = 'checksum' | 'lost' | 'length'
 
 interface Connection {
   readonly send: (bytes: Uint8Array) => void
@@ -128,7 +131,8 @@ export class SlinkBridge implements ByteFace {
     }
   }
 
-  startOfSpill(spill: number, cycle: number, utcNs: bigint): void {
+  /** @param isTold the frame is sent; not: a fault */
+  startOfSpill(spill: number, cycle: number, utcNs: bigint, isTold = true): void {
     this.#isInSpill = true
     this.#isSpillServed = this.#connection !== undefined
     this.#hasOverflowed = false
@@ -138,7 +142,7 @@ export class SlinkBridge implements ByteFace {
     v.setUint32(0, spill, true)
     v.setUint32(4, cycle, true)
     v.setBigUint64(8, utcNs, true)
-    this.#deliver(FrameKind.startOfSpill, payload)
+    if (isTold) this.#deliver(FrameKind.startOfSpill, payload)
   }
 
   /** One S-LINK block. `bytes` is free again after the call. */
@@ -248,7 +252,7 @@ export class SlinkBridge implements ByteFace {
     v.setUint32(at, MAGIC, true)
     v.setUint16(at + 4, VERSION, true)
     v.setUint16(at + 6, kind, true)
-    v.setUint32(at + 8, length, true)
+    v.setUint32(at + 8, damage === 'length' ? length + LIE_BYTES : length, true)
     v.setUint32(at + 12, sequence, true)
     if (payload !== undefined) this.#chunk.set(payload, at + HEADER_BYTES)
     const crcAt = at + HEADER_BYTES + length

@@ -9,11 +9,18 @@ const TCS_FIFO_AND_SYNC = 0x49
 /** what stands in the stray word of the field failure is not known; this one is taken for an ADC header */
 const TRAILER_WORD = 0xcfed1200
 const LATE_AFTER = 5
+const COUNTED_BEFORE = 1000
 /** no frame, though the magic word is in it */
 const GARBAGE = Uint8Array.from([
   ...[0xde, 0xad, 0xbe, 0xef, 0x53, 0x4c, 0x4e, 0x4b, 0x07, 0x00, 0x01, 0x00, 0xff, 0xff, 0xff, 0x7f],
   ...[0x53, 0x4c, 0x00, 0x4e, 0x4b, 0x11, 0x22, 0x33, 0x44]
 ])
+
+/** A parameter of the fault, or what it is when left out. */
+function numberIn(fault: Fault, name: string, otherwise: number): number {
+  const value = fault.with[name]
+  return typeof value === 'number' ? value : otherwise
+}
 
 /** The first three words of an S-LINK block (docs/hardware/slink-bridge.md). */
 export function writeSlinkHeader(
@@ -41,9 +48,12 @@ export class SlinkSource {
   readonly #options: SlinkSourceOptions
   readonly #faults = new FaultBook()
   #spill = 0
+  /** as the crate counts, for faults */
+  #trueSpill = 0
   #eventsSent = 0
   #wordsSent = 0
   #isRestLost = false
+  #eventsBefore = 0
   #late: { bytes: Uint8Array; left: number }[] = []
   #refusedCycles = 0
 
@@ -61,8 +71,14 @@ export class SlinkSource {
   get eventsSent(): number {
     return this.#eventsSent
   }
+  /** as the source counts them */
   get spill(): number {
     return this.#spill
+  }
+
+  /** the number that the source gives to an event */
+  numberOf(event: number): number {
+    return event + this.#eventsBefore
   }
 
   /** false: not a fault of a data stream */
@@ -74,18 +90,23 @@ export class SlinkSource {
   }
 
   startOfSpill(spill: number, cycle: number): void {
-    this.#spill = spill
+    this.#trueSpill = spill
+    const miscount = this.#faults.take(['spill-miscounted'], spill)
+    this.#spill = miscount === undefined ? spill : spill + numberIn(miscount, 'by', 1)
+    const counter = this.#faults.take(['counter-not-reset'], spill)
+    this.#eventsBefore = counter === undefined ? 0 : numberIn(counter, 'from', COUNTED_BEFORE)
     this.#eventsSent = 0
     this.#wordsSent = 0
     this.#isRestLost = false
     this.#late = []
     this.bridge.setSilent(this.#faults.take(['silent'], spill) !== undefined)
-    this.bridge.startOfSpill(spill, cycle, this.#options.utcNs())
+    const isTold = this.#faults.take(['no-start-of-spill'], spill) === undefined
+    this.bridge.startOfSpill(this.#spill, cycle, this.#options.utcNs(), isTold)
   }
 
   /** The fault that this event suffers; one at a time, others wait for the next event. */
   faultFor(event: number): Fault | undefined {
-    return this.#faults.isEmpty ? undefined : this.#faults.take(EVENT_FAULTS, this.#spill, event)
+    return this.#faults.isEmpty ? undefined : this.#faults.take(EVENT_FAULTS, this.#trueSpill, event)
   }
 
   /** Sends the first `count` words. Damage to the payload is the board's; the rest happens here. */
@@ -102,7 +123,7 @@ export class SlinkSource {
   endOfSpill(busyNs: number): void {
     for (const { bytes } of this.#late) this.bridge.data(bytes)
     this.#late = []
-    if (this.#faults.take(['no-end-of-spill'], this.#spill) === undefined)
+    if (this.#faults.take(['no-end-of-spill'], this.#trueSpill) === undefined)
       this.bridge.endOfSpill(this.#spill, [
         {
           source: this.#options.source,
@@ -130,9 +151,8 @@ export class SlinkSource {
         bridge.data(bytes)
         return
       case 'late-fragment': {
-        const after = typeof fault.with.after === 'number' ? fault.with.after : LATE_AFTER
         // its own sending counts as the first release
-        this.#late.push({ bytes: bytes.slice(), left: after + 1 })
+        this.#late.push({ bytes: bytes.slice(), left: numberIn(fault, 'after', LATE_AFTER) + 1 })
         return
       }
       case 'garbage':
@@ -147,6 +167,15 @@ export class SlinkSource {
       case 'wrong-spill':
         words[1] = (words[1]! & 0x800fffff) | (((this.#spill + 1) & 0x7ff) << 20)
         break
+      case 'slink-event':
+        words[1] = (words[1]! & ~0xfffff) | ((words[1]! + numberIn(fault, 'by', 1)) & 0xfffff)
+        break
+      case 'wrong-source':
+        words[0] = words[0]! ^ (1 << 24)
+        break
+      case 'bad-length':
+        bridge.data(bytes, 'length')
+        return
       case 'slink-size':
         words[0] = words[0]! + 2
         break

@@ -27,6 +27,10 @@ export const EVENT_FAULTS = [
   'wrong-spill',
   /** a second block of this source for the same event, without data */
   'source-twice',
+  /** S-LINK header with the number of another event: `with.by` (1) more */
+  'slink-event',
+  /** S-LINK header with a source id that the bridge does not have */
+  'wrong-source',
   /** S-LINK size word larger than the block by 2 */
   'slink-size',
   /** TCS error byte 0x49 instead of the good value */
@@ -35,6 +39,8 @@ export const EVENT_FAULTS = [
   'garbage',
   /** checksum of the frame wrong by one bit */
   'bad-checksum',
+  /** the frame announces 100,000 bytes more than it has */
+  'bad-length',
   /** header and one trailer word instead of data; the source's later fragments of the spill are lost (field failure of 2025) */
   'empty-with-trailer',
   /** the bridge closes the connection and refuses new ones until `count` extractions have ended (0: at once) */
@@ -45,12 +51,21 @@ export const EVENT_FAULTS = [
 export const SPILL_FAULTS = [
   /** connected, but nothing is sent, heartbeats included */
   'silent',
+  /** the start-of-spill frame is not sent */
+  'no-start-of-spill',
   /** the end-of-spill frame is not sent */
-  'no-end-of-spill'
+  'no-end-of-spill',
+  /** the source counts spills wrongly: its frames and blocks carry a number that is `with.by` (1) too large */
+  'spill-miscounted',
+  /** the event counter was not reset at the start of the spill: event numbers begin behind `with.from` (1000) */
+  'counter-not-reset'
 ] as const
 
-/** Faults of the control face, from a start of spill (`at.spill` 0: from now) to the next warning of extraction. */
-export const REGISTER_FAULTS = ['register-silent', 'register-refuse'] as const
+/**
+ * Faults of the control face, from a start of spill (`at.spill` 0: from now) to the next warning of extraction;
+ * `register-stuck`: the register at `with.address` takes no value any more, for good.
+ */
+export const REGISTER_FAULTS = ['register-silent', 'register-refuse', 'register-stuck'] as const
 
 /** Faults of the accelerator; one use per cycle. */
 export const MACHINE_FAULTS = [

@@ -190,6 +190,7 @@ class MsadcBoard implements RegisterBank {
     if (!this.#isInSpill) return
     const fault = this.data.faultFor(trigger.number)
     this.#context.world.electronics.startEvent(seed, trigger.number, this.#source)
+    const event = this.data.numberOf(trigger.number)
     const words = this.#words
     let end = SLINK_WORDS
     for (const [i, module] of this.#modules.entries()) {
@@ -197,7 +198,7 @@ class MsadcBoard implements RegisterBank {
       const begin = end
       end = isMissing ? begin + 1 : this.#module(module, i, begin + 1)
       words[begin] =
-        (trigger.number & 0xfff) |
+        (event & 0xfff) |
         ((end - begin) << 12) |
         (module.adc << 25) |
         (module.port << 27) |
@@ -205,7 +206,7 @@ class MsadcBoard implements RegisterBank {
     }
     damageFirstModule(words, fault?.kind)
     const { source, spill } = { source: this.#source, spill: this.data.spill }
-    writeSlinkHeader(words, { sizeWords: end, source, event: trigger.number, spill, format: 0 })
+    writeSlinkHeader(words, { sizeWords: end, source, event, spill, format: 0 })
     this.data.send(words, end, fault)
   }
 

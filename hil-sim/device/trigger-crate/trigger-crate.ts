@@ -345,8 +345,8 @@ class TriggerCrate implements RegisterBank {
     writeSlinkHeader(words, {
       sizeWords: BLOCK_WORDS,
       source: this.#source,
-      event: trigger.number,
-      spill: this.#spill,
+      event: this.data.numberOf(trigger.number),
+      spill: this.data.spill,
       format: FORMAT_SCALER
     })
     words[SLINK_WORDS] = trigger.mask

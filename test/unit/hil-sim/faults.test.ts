@@ -141,6 +141,23 @@ describe('faults of one fragment', () => {
     expect(fifth(strike({ kind: 'wrong-spill', at }))[0]!.spill).toBe(3)
   })
 
+  it('slink-event: the S-LINK header of another event, the modules of their own', () => {
+    const outcome = strike({ kind: 'slink-event', at, with: { by: 3 } })
+    expect(outcome.blocks[4]!.event).toBe(8)
+    expect(outcome.blocks[4]!.payload).toEqual(fifth(good)[0]!.payload)
+    expect(outcome.blocks[5]).toEqual(good.blocks[5])
+  })
+
+  it('wrong-source: a source id that is not 600', () => {
+    expect(fifth(strike({ kind: 'wrong-source', at }))[0]!.source).toBe(856)
+  })
+
+  it('bad-length: the frame announces what never comes; all others are behind it', () => {
+    const outcome = strike({ kind: 'bad-length', at })
+    expect(outcome.blocks.map((b) => b.event)).toEqual(without(5))
+    expect(outcome.garbage).toBe(20 + 4 * fifth(good)[0]!.words)
+  })
+
   it('slink-size: the size word disagrees with the block', () => {
     const [block] = fifth(strike({ kind: 'slink-size', at }))
     expect(block!.words).toBe(block!.payload.length + 3 + 2)
@@ -237,7 +254,45 @@ describe('faults of a connection', () => {
   })
 })
 
+describe('faults of a source for a whole spill', () => {
+  it('no-start-of-spill: all data and the record, but no start', () => {
+    const { listener, ends, accepted } = strike({ kind: 'no-start-of-spill', at })
+    const { frames } = readFrames(listener.bytes())
+    expect(frames.filter((f) => f.kind === 2).map((f) => f.payload.readUInt32LE(0))).toEqual([1, 3])
+    expect(ends).toEqual(good.ends)
+    expect(accepted).toBe(good.accepted)
+  })
+
+  it('spill-miscounted: start, blocks and record with a number too large, once', () => {
+    const { listener, ends } = strike({ kind: 'spill-miscounted', at, with: { by: 40 } })
+    const { frames } = readFrames(listener.bytes())
+    expect(frames.filter((f) => f.kind === 2).map((f) => f.payload.readUInt32LE(0))).toEqual([1, 42, 3])
+    expect(ends.map(([spill]) => spill)).toEqual([1, 42, 3])
+    const numbers = frames.filter((f) => f.kind === 1).map((f) => readBlock(f.payload).spill)
+    expect([...new Set(numbers)]).toEqual([1, 42, 3])
+  })
+
+  it('counter-not-reset: event numbers begin behind those before, in S-LINK and modules', () => {
+    const { blocks, ends } = strike({ kind: 'counter-not-reset', at, with: { from: 500 } })
+    expect(blocks.map((b) => b.event)).toEqual(goodEvents.map((e) => e + 500))
+    for (const block of blocks) expect(block.payload[0]! % 4096).toBe(block.event % 4096)
+    expect(ends).toEqual(good.ends)
+  })
+})
+
 describe('faults of the control face', () => {
+  it('register-stuck: one register takes no value any more, its neighbours do', () => {
+    const experiment = makeExperiment()
+    const hall = new Hall({ experiment, seed: 3, cycle: 'fast', start: new Date(0) })
+    hall.inject({ device: BOARD, kind: 'register-stuck', at: { spill: 0 }, with: { address: 0x101 } })
+    const board = busOf(hall.devices[0]!)
+    expect(board.write('bus', 0x100, [7, 8, 9])).toBeUndefined()
+    expect(board.read('bus', 0x100, 3)).toEqual([7, 0, 9])
+    hall.advance(2e9)
+    board.write('bus', 0x101, [8])
+    expect(board.read('bus', 0x101, 1)).toEqual([0])
+  })
+
   it.each([
     ['register-silent', 'silent'],
     ['register-refuse', 'illegal-value']
