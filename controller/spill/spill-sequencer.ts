@@ -50,6 +50,8 @@ export class SpillSequencer {
   #lastMark: RunNs
   #draining: Promise<void> = Promise.resolve()
   #drained: (() => void) | undefined
+  /** no mark was heard yet: we may have come in the middle of a cycle, and what we missed is nothing odd */
+  #isNew = true
   /** a warning came since the last start of extraction */
   #isWarned = false
   /** the data of the extraction are complete, and only its end mark has not come yet */
@@ -144,6 +146,8 @@ export class SpillSequencer {
   #onMark({ mark, cycle }: TimingMark): void {
     const silence = this.#clock.now() - this.#lastMark
     this.#lastMark = this.#clock.now()
+    const isFirst = this.#isNew
+    this.#isNew = false
     switch (mark) {
       case 'WWE':
       case 'WE':
@@ -160,7 +164,7 @@ export class SpillSequencer {
           }
           this.#missingEnd(cycle)
         }
-        if (!this.#isWarned) this.#odd('start-without-warning', cycle)
+        if (!this.#isWarned && !isFirst) this.#odd('start-without-warning', cycle)
         this.#isWarned = false
         this.#isDrained = false
         this.#enter('extracting', cycle)
@@ -171,7 +175,7 @@ export class SpillSequencer {
           this.#odd('missing-start', cycle)
           this.#isWarned = false
           this.#enter('draining', cycle)
-        } else this.#odd('stray-end', cycle)
+        } else if (!isFirst) this.#odd('stray-end', cycle)
     }
   }
 

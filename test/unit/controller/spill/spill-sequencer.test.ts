@@ -48,8 +48,20 @@ test('a complete cycle goes through all phases', () => {
   sequencer.close()
 })
 
+test.each(['WE', 'SOE', 'EOE'] as const)('coming in with %s as the first mark is nothing odd', (first) => {
+  const { sequencer, mark } = following()
+  mark(first)
+  if (first === 'WE') mark('SOE')
+  if (first !== 'EOE') mark('EOE')
+  expect(Object.values(sequencer.oddities)).toEqual([0, 0, 0, 0, 0])
+  mark('EOE')
+  expect(sequencer.oddities['stray-end']).toBe(1)
+  sequencer.close()
+})
+
 test('a spill without a warning is a spill, a doubled start is one spill; both are counted', () => {
   const { sequencer, mark, phases } = following()
+  mark('EOE') // we came in the middle of an extraction
   mark('SOE')
   mark('SOE')
   mark('EOE')
