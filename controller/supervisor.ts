@@ -82,7 +82,7 @@ export class Service {
     })
     if (typeof errors === 'number') closeSync(errors)
     this.#child = child
-    this.#log.info({ process: name, child: child.pid }, 'started')
+    this.#log.info({ child: name, pid: child.pid }, 'started')
     return this.#clock.within(`start ${name}`, READY_LIMIT, (signal) => {
       return new Promise<Message>((resolve, reject) => {
         let isReady = false
@@ -119,7 +119,7 @@ export class Service {
   /** Takes over a process that an earlier supervisor started. */
   adopt(pid: number): void {
     this.#adopted = pid
-    this.#log.info({ process: this.#options.name, child: pid }, 'adopted')
+    this.#log.info({ child: this.#options.name, pid }, 'adopted')
     void this.#watch(pid)
   }
 
@@ -132,8 +132,9 @@ export class Service {
     this.#stopping.abort()
     const { pid } = this
     if (pid === undefined) return
-    if (!(await endProcess(this.#clock, pid)))
-      this.#log.warn({ process: this.#options.name, child: pid }, 'did not end; killed')
+    const child = this.#options.name
+    if (await endProcess(this.#clock, pid)) this.#log.info({ child, pid }, 'ended')
+    else this.#log.warn({ child, pid }, 'did not end; killed')
   }
 
   async #watch(pid: number): Promise<void> {
@@ -159,7 +160,7 @@ export class Service {
     const minuteAgo = this.#clock.now() - seconds(60)
     this.#starts = this.#starts.filter((at) => at > minuteAgo)
     const willRestart = this.#starts.length < RESTARTS_PER_MINUTE
-    this.#log.error({ process: name, how, willRestart }, 'a process died')
+    this.#log.error({ child: name, how, willRestart }, 'died')
     onCrash?.(how, willRestart)
     if (!willRestart) return
     void this.#clock

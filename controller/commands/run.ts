@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { SpillSummary } from '../../console/api/api.ts'
 import { loadExperiment } from '../../config/load.ts'
@@ -72,7 +71,7 @@ async function supervise(
   const { name } = experiment
   const onTerminal = !options.json && options.spills === undefined
   const log = makeLog('supervisor', folder, false)
-  mkdirSync(join(folder, 'log'), { recursive: true })
+  log.info({ child: 'supervisor', pid: process.pid }, 'started')
   const spills: SpillSummary[] = []
   let finish: (outcome: Outcome) => void = () => undefined
   const outcome = new Promise<Outcome>((resolve) => (finish = resolve))
