@@ -1,4 +1,5 @@
 /** Marks of provenance: where a number comes from. docs/physics/provenance.md explains them. */
+import { z } from 'zod'
 
 export const MARKS = {
   S: 'stated in the seed talk',
@@ -25,3 +26,12 @@ export function marksOf(provenance: string): Mark[] {
 
 /** What a provenance text begins with. */
 export const PROVENANCE_START = new RegExp(`^(${Object.keys(MARKS).join('|')})(:|$)`)
+
+/** The field that every object with numbers of a detector or a device carries. */
+export const provenanceText = z
+  .string()
+  .regex(
+    PROVENANCE_START,
+    'write a mark, a colon and words, clauses apart by semicolons: "K-high: cells; A: z"; marks are S, F, C, K-high, K-med, K-low, A, document'
+  )
+  .describe('where the numbers come from: "F: source; A: the others"; see docs/physics/provenance.md')

@@ -16,7 +16,10 @@ import { MqttSpillTiming } from '../drivers/beam/spill-timing/spill-timing.ts'
 import type { Digitiser, DigitiserSettings } from '../drivers/digitiser/contract/digitiser.ts'
 import { SlinkMsadc } from '../drivers/digitiser/slink-msadc/slink-msadc.ts'
 import type { HvSupply } from '../drivers/hv/contract/hv-supply.ts'
+import { CaenN1470 } from '../drivers/hv/caen-n1470/caen-n1470.ts'
 import { IsegScpi } from '../drivers/hv/iseg-scpi/iseg-scpi.ts'
+import { OpcuaCrate } from '../drivers/hv/opcua-crate/opcua-crate.ts'
+import { CRATE_MAPS } from '../drivers/hv/opcua-crate/sy4527.ts'
 import type { LinkFactory } from '../drivers/link/link.ts'
 import type { TriggerCrate } from '../drivers/trigger/contract/trigger-crate.ts'
 import { IpbusTriggerCrate } from '../drivers/trigger/trigger-crate/trigger-crate.ts'
@@ -80,6 +83,8 @@ export type MadeDevice =
   | { readonly kind: 'trigger-crate'; readonly device: IpbusTriggerCrate }
   | { readonly kind: 'spill-timing'; readonly device: MqttSpillTiming }
   | { readonly kind: 'iseg-scpi'; readonly device: IsegScpi }
+  | { readonly kind: 'caen-n1470'; readonly device: CaenN1470 }
+  | { readonly kind: 'opcua-crate'; readonly device: OpcuaCrate }
   | { readonly kind: 'interlock-plc'; readonly device: ModbusInterlockPlc }
   | { readonly kind: 'magnet'; readonly device: OpcuaMagnet }
 
@@ -110,6 +115,17 @@ export function makeDevice(config: DeviceConfig, deps: DeviceDependencies): Made
       const { channels, toleranceV } = settingsOf(config, config.kind)
       const options = { id, role, url: url('control'), channels, toleranceV }
       return { kind: config.kind, device: new IsegScpi(options, own) }
+    }
+    case 'caen-n1470': {
+      const { boards, toleranceV } = settingsOf(config, config.kind)
+      const options = { id, role, url: url('control'), boards, toleranceV }
+      return { kind: config.kind, device: new CaenN1470(options, own) }
+    }
+    case 'opcua-crate': {
+      const { map, ...settings } = settingsOf(config, config.kind)
+      const nodes = typeof map === 'string' ? CRATE_MAPS[map] : map
+      const options = { id, role, url: url('control'), ...settings, map: nodes }
+      return { kind: config.kind, device: new OpcuaCrate(options, own) }
     }
     case 'interlock-plc':
       return { kind: config.kind, device: new ModbusInterlockPlc({ id, role, url: url('control') }, own) }
@@ -170,6 +186,8 @@ export function makeSlowDevices(experiment: Experiment, deps: DeviceDependencies
     const made = makeDevice(config, deps)
     switch (made.kind) {
       case 'iseg-scpi':
+      case 'caen-n1470':
+      case 'opcua-crate':
         supplies.push(made.device)
         break
       case 'interlock-plc':

@@ -1,11 +1,13 @@
 import type { DeviceKind, Experiment } from '../config/schema.ts'
 import { ErrorCode, SpillwayError } from '../core/errors.ts'
 import { Rng } from '../core/rng.ts'
+import { makeCaenN1470 } from './device/caen-n1470/caen-n1470.ts'
 import type { SimDevice } from './device/face.ts'
 import { makeInterlockPlc } from './device/interlock-plc/interlock-plc.ts'
 import { makeIsegScpi } from './device/iseg-scpi/iseg-scpi.ts'
 import { makeMagnet } from './device/magnet/magnet.ts'
 import { makeMsadc } from './device/msadc/msadc.ts'
+import { makeOpcuaCrate } from './device/opcua-crate/opcua-crate.ts'
 import { makeSpillTiming } from './device/spill-timing/spill-timing.ts'
 import { type CrateTruth, makeTriggerCrate, type SpillTruth } from './device/trigger-crate/trigger-crate.ts'
 import { type Fault, type FaultInput, faultSchema } from './fault/fault.ts'
@@ -19,6 +21,8 @@ const MAKERS: Readonly<Record<DeviceKind, MakeHallDevice>> = {
   'slink-msadc': makeMsadc,
   'trigger-crate': makeTriggerCrate,
   'iseg-scpi': makeIsegScpi,
+  'caen-n1470': makeCaenN1470,
+  'opcua-crate': makeOpcuaCrate,
   'interlock-plc': makeInterlockPlc,
   'spill-timing': makeSpillTiming,
   magnet: makeMagnet

@@ -16,6 +16,8 @@ const KINDS: Readonly<Record<DeviceKind, KindRule>> = {
   'trigger-crate': { process: 'daq', faces: { control: ['ipbus+udp'], data: ['tcp'] }, isPolled: true },
   'spill-timing': { process: 'daq', faces: { control: ['mqtt'] }, isPolled: false },
   'iseg-scpi': { process: 'slow', faces: { control: ['serial', 'tcp'] }, isPolled: true },
+  'caen-n1470': { process: 'slow', faces: { control: ['serial', 'tcp'] }, isPolled: true },
+  'opcua-crate': { process: 'slow', faces: { control: ['opc.tcp'] }, isPolled: true },
   'interlock-plc': { process: 'slow', faces: { control: ['modbus+tcp'] }, isPolled: true },
   magnet: { process: 'slow', faces: { control: ['opc.tcp'] }, isPolled: true }
 }
@@ -109,12 +111,12 @@ function* checkUrl(
     yield fault(file, path, `a simulated device listens on loopback only, not ${url.hostname}`)
 }
 
-/** Two devices behind one address would answer for each other; MQTT topics and Modbus units may share one. */
+/** Two devices behind one address would answer for each other; topics, units and nodes may share one. */
 function* checkAddresses(file: ConfigFile<unknown>, devices: readonly DeviceConfig[]): Faults {
   for (const key of ['links', 'simulatedLinks'] as const) {
     const entries = devices.flatMap((device, i) =>
       Object.entries(device[key])
-        .filter(([, url]) => key === 'simulatedLinks' || !/^(mqtt|modbus\+tcp):/.test(url))
+        .filter(([, url]) => key === 'simulatedLinks' || !/^(mqtt|modbus\+tcp|opc\.tcp):/.test(url))
         .map(([face, url]) => ({ value: addressOf(url), path: ['devices', i, key, face] }))
     )
     yield* repeated(file, entries, 'address')
@@ -127,14 +129,58 @@ function addressOf(text: string): string {
   return url.protocol === 'serial:' ? url.pathname : url.host
 }
 
+type Path = readonly PropertyKey[]
+
 function* checkHighVoltage(files: ExperimentFiles, file: ConfigFile<unknown>): Faults {
   for (const { settings, path } of devicesOf(files, 'iseg-scpi')) {
     const at = [...path, 'settings', 'channels']
-    const entries = (key: 'number' | 'name'): { value: string | number; path: PropertyKey[] }[] =>
-      settings.channels.map((channel, i) => ({ value: channel[key], path: [...at, i, key] }))
-    yield* repeated(file, entries('number'), 'channel number')
-    yield* repeated(file, entries('name'), 'channel name')
-    for (const [i, channel] of settings.channels.entries())
+    yield* checkHvChannels(file, [{ channels: settings.channels, at }])
+  }
+  for (const { settings, path } of devicesOf(files, 'caen-n1470')) {
+    const at = [...path, 'settings', 'boards']
+    yield* repeated(
+      file,
+      settings.boards.map((board, i) => ({ value: board.number, path: [...at, i, 'number'] })),
+      'board number'
+    )
+    const lists = settings.boards.map(({ channels }, i) => ({ channels, at: [...at, i, 'channels'] }))
+    yield* checkHvChannels(file, lists)
+  }
+  for (const { settings, path } of devicesOf(files, 'opcua-crate')) {
+    const at = [...path, 'settings', 'channels']
+    const nodes = settings.channels.map(({ node }, i) => ({ value: node, path: [...at, i, 'node'] }))
+    yield* repeated(file, nodes, 'channel node')
+    yield* checkHvChannels(file, [{ channels: settings.channels, at }])
+  }
+}
+
+interface HvChannelList {
+  readonly channels: readonly {
+    readonly number: number
+    readonly name: string
+    readonly limitV: number
+    readonly nominalV: number
+  }[]
+  readonly at: Path
+}
+
+/** @param lists channels of one supply: numbers are unique in a list, names in the supply */
+function* checkHvChannels(file: ConfigFile<unknown>, lists: readonly HvChannelList[]): Faults {
+  for (const { channels, at } of lists)
+    yield* repeated(
+      file,
+      channels.map(({ number }, i) => ({ value: number, path: [...at, i, 'number'] })),
+      'channel number'
+    )
+  yield* repeated(
+    file,
+    lists.flatMap(({ channels, at }) =>
+      channels.map(({ name }, i) => ({ value: name, path: [...at, i, 'name'] }))
+    ),
+    'channel name'
+  )
+  for (const { channels, at } of lists)
+    for (const [i, channel] of channels.entries())
       if (channel.nominalV > channel.limitV)
         yield fault(
           file,
@@ -142,7 +188,6 @@ function* checkHighVoltage(files: ExperimentFiles, file: ConfigFile<unknown>): F
           `${channel.nominalV} V is above limitV, ${channel.limitV} V`,
           'lower the nominal voltage; raise the limit only with the chamber expert'
         )
-  }
 }
 
 function* checkCounts(file: ConfigFile<unknown>, devices: readonly DeviceConfig[]): Faults {

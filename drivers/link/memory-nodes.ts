@@ -4,13 +4,15 @@ import { milliseconds } from '../../core/units.ts'
 import type { NodeLink, NodeValue } from './link.ts'
 import { disconnected, LinkState } from './link-state.ts'
 
-/** What stands at the far end, as a simulated device shows itself: variables in namespace 1. */
+/** What stands at the far end, as a simulated device shows itself: variables. */
 export interface MemoryNodeFace {
   readonly nodes: readonly MemoryNode[]
 }
 export interface MemoryNode {
   /** without the `ns=1;s=` */
   readonly id: string
+  /** index; absent: 1 */
+  readonly namespace?: number
   read(): { value: number | string | boolean; quality: 'good' | 'suspect' | 'bad'; sourceTime: Date }
   write?(value: number | string | boolean): 'ok' | 'out-of-range' | 'refused'
 }
@@ -56,7 +58,7 @@ class MemoryLink implements MemoryNodeLink {
   constructor(url: string, face: MemoryNodeFace, clock: Clock) {
     this.url = url
     this.#clock = clock
-    this.#nodes = new Map(face.nodes.map((node) => [`ns=1;s=${node.id}`, node]))
+    this.#nodes = new Map(face.nodes.map((node) => [`ns=${node.namespace ?? 1};s=${node.id}`, node]))
     this.#state = new LinkState(url)
   }
 

@@ -49,8 +49,10 @@ export interface NodeFace {
   readonly nodes: readonly SimNode[]
 }
 export interface SimNode {
-  /** string node id in namespace 1, without the `ns=1;s=` */
+  /** string node id, without the `ns=1;s=` */
   readonly id: string
+  /** index of its namespace; absent: 1 */
+  readonly namespace?: number
   readonly type: 'Double' | 'Int32' | 'Boolean' | 'String'
   read(): { value: number | string | boolean; quality: 'good' | 'suspect' | 'bad'; sourceTime: Date }
   /** absent: read-only */

@@ -19,8 +19,10 @@ export interface Replies {
  * The way of an answer out of the device, and what goes wrong on it: `slow-reply` (`delayMs`), `garbage` (a line of
  * rubbish before each answer), `half-reply` (each answer is cut in the middle, then the connection is closed where
  * there is one).
+ *
+ * @param latencyNs how long the device takes for a reply; absent: none
  */
-export function makeReplies(faults: ActiveFaults): Replies {
+export function makeReplies(faults: ActiveFaults, latencyNs?: () => number): Replies {
   let waiting: { leftNs: number; readonly go: () => void }[] = []
   return {
     attach: (send, hangUp) => {
@@ -39,13 +41,14 @@ export function makeReplies(faults: ActiveFaults): Replies {
       return {
         reply: (text) => {
           const slow = faults.get('slow-reply')
-          if (slow === undefined && waiting.length === 0) {
+          if (slow === undefined && latencyNs === undefined && waiting.length === 0) {
             deliver(text)
             return
           }
           if (waiting.length >= WAITING_MAX) return
           const delayMs = slow?.['delayMs']
-          const delayNs = slow === undefined ? 0 : 1e6 * (typeof delayMs === 'number' ? delayMs : SLOW_MS)
+          const slowNs = slow === undefined ? 0 : 1e6 * (typeof delayMs === 'number' ? delayMs : SLOW_MS)
+          const delayNs = slowNs + (latencyNs?.() ?? 0)
           waiting.push({ leftNs: delayNs, go: () => deliver(text) })
         },
         closed: () => {

@@ -25,7 +25,7 @@ type Library = typeof import('node-opcua')
 
 /**
  * Puts variables on an OPC UA server: Basic256Sha256 with SignAndEncrypt only, anonymous user, string ids in
- * namespace 1. Values and their source times are asked from the face at every read.
+ * namespace 1 or that of the variable. Values and their source times are asked from the face at every read.
  */
 export async function serveNodes(faces: readonly NodeFace[], options: ServeNodesOptions): Promise<NodeWire> {
   const clock = new SystemClock()
@@ -78,10 +78,15 @@ export async function serveNodes(faces: readonly NodeFace[], options: ServeNodes
 function addNodes(ua: Library, server: OPCUAServer, faces: readonly NodeFace[]): void {
   const space = server.engine.addressSpace
   if (space === null) throw new SpillwayError(ErrorCode.internal, 'OPC UA server without an address space')
-  const namespace = space.getOwnNamespace()
+  const namespaces = new Map([[1, space.getOwnNamespace()]])
+  // registration gives the indices in order, from 2 on
+  const count = Math.max(1, ...faces.flatMap((face) => face.nodes.map(({ namespace }) => namespace ?? 1)))
+  for (let index = 2; index <= count; index++)
+    namespaces.set(index, space.registerNamespace(`urn:spillway:namespace:${index}`))
   const parents = new Map<string, UAObject>()
   for (const node of faces.flatMap((face) => face.nodes)) {
     const at = node.id.lastIndexOf('.')
+    const namespace = namespaces.get(node.namespace ?? 1)!
     const parent = folderOf(namespace, parents, space.rootFolder.objects, node.id.slice(0, Math.max(0, at)))
     namespace.addVariable({
       componentOf: parent,
@@ -102,7 +107,8 @@ function addNodes(ua: Library, server: OPCUAServer, faces: readonly NodeFace[]):
 /** The dotted path as a tree of objects, for those who browse. */
 function folderOf(namespace: Namespace, made: Map<string, UAObject>, root: UAObject, path: string): UAObject {
   if (path === '') return root
-  const known = made.get(path)
+  const key = `${namespace.index};${path}`
+  const known = made.get(key)
   if (known !== undefined) return known
   const at = path.lastIndexOf('.')
   const parent = folderOf(namespace, made, root, path.slice(0, Math.max(0, at)))
@@ -111,7 +117,7 @@ function folderOf(namespace: Namespace, made: Map<string, UAObject>, root: UAObj
   const object = namespace.addObject(
     parent === root ? { organizedBy: root, browseName, nodeId } : { componentOf: parent, browseName, nodeId }
   )
-  made.set(path, object)
+  made.set(key, object)
   return object
 }
 

@@ -68,7 +68,8 @@ export class CaenBoard {
             toleranceV,
             staleAfterMs: STALE_AFTER_MS,
             // one step of the coarsest family, and a demand is cut to it
-            readbackV: 0.11
+            readbackV: 0.11,
+            showsWithin: seconds(1)
           },
           this.#channelPort(index),
           clock

@@ -59,15 +59,14 @@ export interface RampedChannelOptions extends HvChannelOptions {
   readonly staleAfterMs: number
   /** a demand reads back within this; V */
   readonly readbackV: number
+  /** the supply shows within this what it was told */
+  readonly showsWithin: DurationNs
 }
 
-const READBACK_TRIES = 5
 const READBACK_PAUSE = milliseconds(100)
 const RAMP_STEP = milliseconds(250)
 /** The voltage counts as reached when it has stayed within tolerance for this long. */
 const SETTLE = seconds(1)
-/** A supply may take this long to say that a channel is on. */
-const SWITCH_ON = seconds(1)
 /** Twice the time of the ramp itself, and this. */
 const RAMP_MARGIN = seconds(30)
 /** A supply that ignores the ramp command ramps as it likes; this much faster than told is too fast. */
@@ -162,9 +161,9 @@ export class RampedChannel implements HvChannel {
   async clearTrip(permit: { readonly by: string }, signal: AbortSignal): Promise<void> {
     this.#checkPermit('clear the trip of', permit)
     await this.#port.clear(signal)
-    const still = (await this.#read(signal)).blocking
-    if (still.length > 0)
-      throw this.#error(ErrorCode.refused, `${still.join(', ')} stands again at once`, {
+    const { blocking } = await this.#shown('clear', ({ blocking: left }) => left.length === 0, signal)
+    if (blocking.length > 0)
+      throw this.#error(ErrorCode.refused, `${blocking.join(', ')} stands again at once`, {
         hint: 'its cause is still there: look at the detector and the interlock before the next try'
       })
   }
@@ -174,22 +173,31 @@ export class RampedChannel implements HvChannel {
       throw this.#error(ErrorCode.notPermitted, `a demand of ${value} V is outside 0 to ${this.limitV} V`)
     await this.#checkCeiling(value, signal)
     await this.#port.writeDemand(value, signal)
-    for (let attempt = 1; ; attempt++) {
+    const isTaken = ({ demandV }: HvReadout): boolean => Math.abs(demandV - value) <= this.#options.readbackV
+    const readout = await this.#shown('readback', isTaken, signal)
+    if (isTaken(readout)) return this.#cells.demand.latest()!
+    const { blocking, demandV } = readout
+    throw this.#error(ErrorCode.readback, 'the demand was not taken over', {
+      expected: `${value} V`,
+      got: `${demandV} V`,
+      hint:
+        blocking.length > 0
+          ? `${blocking.join(', ')} stands and blocks the channel: clear it first`
+          : 'look at the voltage limit of the module'
+    })
+  }
+
+  /** Reads until it is as it should be, as long as the supply may take to show it; gives the last reading. */
+  async #shown(
+    name: string,
+    isAsTold: (readout: HvReadout) => boolean,
+    signal: AbortSignal
+  ): Promise<HvReadout> {
+    const until = this.#clock.now() + this.#options.showsWithin
+    for (;;) {
       const readout = await this.#read(signal)
-      if (Math.abs(readout.demandV - value) <= this.#options.readbackV) return this.#cells.demand.latest()!
-      if (attempt < READBACK_TRIES) {
-        await this.#clock.sleep(`${this.#options.path}: readback`, READBACK_PAUSE, signal)
-        continue
-      }
-      const { blocking } = readout
-      throw this.#error(ErrorCode.readback, 'the demand was not taken over', {
-        expected: `${value} V`,
-        got: `${readout.demandV} V`,
-        hint:
-          blocking.length > 0
-            ? `${blocking.join(', ')} stands and blocks the channel: clear it first`
-            : 'look at the voltage limit of the module'
-      })
+      if (isAsTold(readout) || this.#clock.now() >= until) return readout
+      await this.#clock.sleep(`${this.#options.path}: ${name}`, READBACK_PAUSE, signal)
     }
   }
 
@@ -230,7 +238,7 @@ export class RampedChannel implements HvChannel {
     await this.#watchRamp('ramp', Math.abs(demandV - fromV), signal, async (readout) => {
       const { isOn, isRamping, state, voltageV } = readout
       const harm = [...readout.blocking, ...readout.inhibits]
-      const isLate = this.#clock.now() - switchedOnAt > SWITCH_ON
+      const isLate = this.#clock.now() - switchedOnAt > this.#options.showsWithin
       if (harm.length > 0 || (isLate && !isOn)) {
         if (isOn) await this.#port.switchOff(signal)
         const what = harm.length > 0 ? harm.join(', ') : `the channel is ${state}`

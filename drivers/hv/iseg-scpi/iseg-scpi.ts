@@ -57,7 +57,8 @@ export class IsegScpi implements HvSupply {
             path: `${options.id}/ch${channel.number}`,
             toleranceV: options.toleranceV,
             staleAfterMs: STALE_AFTER_MS,
-            readbackV: READBACK_V
+            readbackV: READBACK_V,
+            showsWithin: seconds(1)
           },
           makeIsegChannel(channel, this.#port),
           clock
