@@ -63,7 +63,7 @@ export interface ReadoutOptions {
 }
 
 const TICK = milliseconds(20)
-/** a source is held back this long for the others before the oldest block is closed without them */
+/** while a source is held back for the others, and these send nothing for so long, the oldest block is closed */
 const STALL = milliseconds(500)
 /** nothing is extracted for longer than this: a spill that nobody ends is ended */
 const SPILL_LIMIT = seconds(120)
@@ -97,6 +97,7 @@ export class Readout implements RunReadout {
   #waitedSince: RunNs | undefined
   #spillTime = 0
   #lastProgress: RunNs = 0
+  #lastFragments = 0
   #paused = new Set<number>()
   #forced: { condition: Condition; reason: string } | undefined
   #closing: Promise<void> | undefined
@@ -190,6 +191,10 @@ export class Readout implements RunReadout {
     while (!isAborted(signal)) {
       await clock.sleep('readout', TICK, signal).catch(() => undefined)
       if (isAborted(signal) || !this.builder.isSpillOpen) continue
+      if (this.builder.fragments !== this.#lastFragments) {
+        this.#lastFragments = this.builder.fragments
+        this.#lastProgress = clock.now()
+      }
       if (this.#paused.size > 0 && clock.now() - this.#lastProgress > STALL) {
         this.#lastProgress = clock.now()
         this.builder.giveUpOldest()

@@ -72,6 +72,9 @@ export class EventBuilder implements FragmentSink {
   #time = 0
   #lastEvent = 0
   #unknownSource = 0
+  /** the spill was opened by a source, so that every other one should say its start too */
+  #areStartsExpected = false
+  #fragments = 0
   readonly #counts: RowCounts = { complete: 0, partial: 0 }
 
   constructor(options: EventBuilderOptions) {
@@ -108,6 +111,11 @@ export class EventBuilder implements FragmentSink {
     return this.#counts.complete + this.#counts.partial
   }
 
+  /** fragments that ever came: it stands still when nobody sends */
+  get fragments(): number {
+    return this.#fragments
+  }
+
   /** first event of the oldest block that is not closed */
   get oldestOpenEvent(): number {
     return this.#base * this.#eventsPerBlock + 1
@@ -139,6 +147,7 @@ export class EventBuilder implements FragmentSink {
     if (this.#isOpen && spill === this.#spill) return
     assert(!this.#isOpen, `spill ${spill} opened in spill ${this.#spill}`)
     this.#isOpen = true
+    this.#areStartsExpected = false
     this.#spill = spill
     this.#cycle = cycle
     this.#time = unixSeconds
@@ -160,7 +169,10 @@ export class EventBuilder implements FragmentSink {
   startOfSpill(source: number, spill: number, cycle: number): void {
     const account = this.#account(source)
     if (account === undefined) return
-    if (this.#isOpen && spill === this.#spill) return
+    if (this.#isOpen && spill === this.#spill) {
+      account.hasStarted = true
+      return
+    }
     const isPossible = spill > this.#lastSpill && spill <= limits.spillNumberMax && this.#run > 0
     if (!isPossible || !this.#mayBegin(account, spill)) {
       account.countFault('spill-number', 1)
@@ -168,7 +180,11 @@ export class EventBuilder implements FragmentSink {
     }
     if (this.#isOpen) this.#options.onOverrun(spill)
     if (this.#isOpen) account.countFault('overrun', 1)
-    else this.openSpill(spill, cycle, this.#options.unixSeconds())
+    else {
+      this.openSpill(spill, cycle, this.#options.unixSeconds())
+      this.#areStartsExpected = true
+      account.hasStarted = true
+    }
   }
 
   /**
@@ -189,6 +205,7 @@ export class EventBuilder implements FragmentSink {
       return
     }
     const account = this.#accounts[index]!
+    this.#fragments++
     if (!this.#isOpen) {
       account.countFault(spill === (this.#lastSpill & SPILL_BITS) ? 'after-close' : 'no-spill', 1)
       return
@@ -281,6 +298,9 @@ export class EventBuilder implements FragmentSink {
     this.#isOpen = false
     this.#lastSpill = this.#spill
     this.#eventsBefore += this.#lastEvent
+    if (this.#areStartsExpected)
+      for (const account of this.#accounts)
+        if (!account.hasStarted && account.received > 0) account.countFault('no-start', 1)
     const sources = this.#accounts.map((account) => account.close())
     this.#checkPressure()
     return {

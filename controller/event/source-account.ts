@@ -46,6 +46,8 @@ export class SourceAccount {
   corrupt = 0
   dropped = 0
   record: EndOfSpillRecord | undefined
+  /** its start-of-spill frame came */
+  hasStarted = false
   isConnected = true
   isExpected = true
   /** asked to send nothing for now */
@@ -73,6 +75,7 @@ export class SourceAccount {
     this.received = this.built = this.partial = 0
     this.late = this.duplicate = this.corrupt = this.dropped = 0
     this.record = undefined
+    this.hasStarted = false
     this.stash.clear()
     this.nextEvent = 1
     this.hasGap = false

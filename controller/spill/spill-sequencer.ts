@@ -8,7 +8,12 @@ export type SpillPhase = 'no-beam' | 'between' | 'warned' | 'extracting' | 'drai
 
 /** What can be wrong with the machine's marks. */
 export type TimingOddity =
-  'start-without-warning' | 'doubled-start' | 'missing-start' | 'missing-end' | 'stray-end'
+  | 'start-without-warning'
+  | 'missing-warning'
+  | 'doubled-start'
+  | 'missing-start'
+  | 'missing-end'
+  | 'stray-end'
 
 export interface SpillSequencerOptions {
   readonly cyclesWithoutWarning: number
@@ -52,13 +57,16 @@ export class SpillSequencer {
   #drained: (() => void) | undefined
   /** no mark was heard yet: we may have come in the middle of a cycle, and what we missed is nothing odd */
   #isNew = true
-  /** a warning came since the last start of extraction */
-  #isWarned = false
+  /** warnings that came since the last start of extraction */
+  readonly #warnings = new Set<'WWE' | 'WE'>()
+  /** of the cycle before the first start we may have heard a part only */
+  #hasSeenStart = false
   /** the data of the extraction are complete, and only its end mark has not come yet */
   #isDrained = false
   /** oddities of the marks since the start, by kind */
   readonly oddities: Record<TimingOddity, number> = {
     'start-without-warning': 0,
+    'missing-warning': 0,
     'doubled-start': 0,
     'missing-start': 0,
     'missing-end': 0,
@@ -151,7 +159,7 @@ export class SpillSequencer {
     switch (mark) {
       case 'WWE':
       case 'WE':
-        this.#isWarned = true
+        this.#warnings.add(mark)
         // the next extraction is announced: the one before is over, whether anybody said so or not
         if (this.#phase === 'extracting') this.#missingEnd(cycle)
         if (this.#phase === 'no-beam' || this.#phase === 'between') this.#enter('warned', cycle)
@@ -164,8 +172,10 @@ export class SpillSequencer {
           }
           this.#missingEnd(cycle)
         }
-        if (!this.#isWarned && !isFirst) this.#odd('start-without-warning', cycle)
-        this.#isWarned = false
+        if (this.#warnings.size === 0 && !isFirst) this.#odd('start-without-warning', cycle)
+        else if (this.#warnings.size === 1 && this.#hasSeenStart) this.#odd('missing-warning', cycle)
+        this.#warnings.clear()
+        this.#hasSeenStart = true
         this.#isDrained = false
         this.#enter('extracting', cycle)
         return
@@ -173,7 +183,7 @@ export class SpillSequencer {
         if (this.#phase === 'extracting') this.#endOfExtraction(cycle)
         else if (this.#phase === 'warned') {
           this.#odd('missing-start', cycle)
-          this.#isWarned = false
+          this.#warnings.clear()
           this.#enter('draining', cycle)
         } else if (!isFirst) this.#odd('stray-end', cycle)
     }
@@ -191,7 +201,7 @@ export class SpillSequencer {
 
   /** Nothing is left of the last extraction. */
   #rest(): void {
-    this.#enter(this.#isWarned ? 'warned' : 'between')
+    this.#enter(this.#warnings.size > 0 ? 'warned' : 'between')
   }
 
   /**
@@ -205,7 +215,7 @@ export class SpillSequencer {
       const cycle = milliseconds(this.cycleLengthMs)
       if (this.#phase === 'extracting' && this.inPhase > cycle) this.#missingEnd()
       if (this.#phase === 'warned' && this.inPhase > cycle) {
-        this.#isWarned = false
+        this.#warnings.clear()
         this.#enter('between')
       }
       const isSilent = this.#clock.now() - this.#lastMark > cycle * this.#options.cyclesWithoutWarning

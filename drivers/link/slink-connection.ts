@@ -11,12 +11,12 @@ import { SlinkStream, type SlinkStreamCounts } from './slink-stream.ts'
 
 /** manual, slink-bridge: no frame for 3 s means that the bridge is gone */
 const SILENCE = seconds(3)
-const WATCH_EVERY = milliseconds(500)
+const WATCH_EVERY = milliseconds(250)
 /**
  * A frame is sent in one go: one that stays half for so long has a damaged length, and whole frames lie behind its
  * start, maybe the end of the spill among them.
  */
-const HALF_FRAME = milliseconds(500)
+const HALF_FRAME = milliseconds(250)
 
 /** What the bridge says of itself, first of all. */
 export interface SlinkHello {

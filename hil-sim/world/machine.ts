@@ -154,7 +154,7 @@ export class SpsMachine implements Machine {
       this.#steps = this.#steps.map((step) => ({ ...step, run: () => this.#endOfExtraction(false) }))
     if (isDoubled)
       this.#steps.unshift({
-        atNs: this.#nowNs + Math.min(DOUBLED_SOE_NS, this.extractionNs >> 1),
+        atNs: this.#nowNs + Math.min(DOUBLED_SOE_NS, Math.floor(this.extractionNs / 2)),
         run: () => this.#mark('SOE')
       })
     this.#isExtracting = true

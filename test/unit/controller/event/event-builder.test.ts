@@ -258,12 +258,22 @@ describe('the ledger', () => {
     expect(ledger.sources[0]!.faults).toEqual({ 'record-twice': 1, 'record-spill': 1 })
   })
 
+  it('names a source that sends without its start of spill, unless the spill was opened by the caller', () => {
+    const bench = new SpillBench([source(A), source(B)])
+    bench.builder.startOfSpill(A, 1, 0)
+    sendAll(bench, [A, B], 5)
+    expect(close(bench, { [A]: 5, [B]: 5 }).sources.map((s) => s.faults)).toEqual([{}, { 'no-start': 1 }])
+    bench.builder.openSpill(2, 0, 0)
+    sendAll(bench, [A, B], 5)
+    expect(close(bench, { [A]: 5, [B]: 5 }).sources.map((s) => s.faults)).toEqual([{}, {}])
+  })
+
   it('begins every spill with empty books', () => {
     const bench = opened()
     sendAll(bench, [A, B], 40, [`${A}:3`])
     bench.send(A, 5)
     close(bench, { [A]: 40, [B]: 40 })
-    bench.builder.startOfSpill(A, 2, 0)
+    for (const id of [A, B]) bench.builder.startOfSpill(id, 2, 0)
     sendAll(bench, [A, B], 7)
     const ledger = close(bench, { [A]: 7, [B]: 7 })
     for (const s of ledger.sources)

@@ -44,7 +44,7 @@ test('a complete cycle goes through all phases', () => {
   mark('EOE')
   sequencer.drained()
   expect(phases).toEqual(['warned', 'extracting', 'draining', 'between'])
-  expect(Object.values(sequencer.oddities)).toEqual([0, 0, 0, 0, 0])
+  expect(Object.values(sequencer.oddities)).toEqual([0, 0, 0, 0, 0, 0])
   sequencer.close()
 })
 
@@ -53,7 +53,7 @@ test.each(['WE', 'SOE', 'EOE'] as const)('coming in with %s as the first mark is
   mark(first)
   if (first === 'WE') mark('SOE')
   if (first !== 'EOE') mark('EOE')
-  expect(Object.values(sequencer.oddities)).toEqual([0, 0, 0, 0, 0])
+  expect(Object.values(sequencer.oddities)).toEqual([0, 0, 0, 0, 0, 0])
   mark('EOE')
   expect(sequencer.oddities['stray-end']).toBe(1)
   sequencer.close()
@@ -69,6 +69,7 @@ test('a spill without a warning is a spill, a doubled start is one spill; both a
   expect(phases).toEqual(['extracting', 'draining'])
   expect(sequencer.oddities).toEqual({
     'start-without-warning': 1,
+    'missing-warning': 0,
     'doubled-start': 1,
     'missing-start': 0,
     'missing-end': 0,
@@ -190,5 +191,18 @@ test('artificial spills wait until the data of the last one were taken, and for 
   sequencer.drained()
   await clock.advance(milliseconds(500))
   expect(commands).toHaveLength(3)
+  sequencer.close()
+})
+
+test('one of two warnings that is lost is told, but not of the first cycle that is seen', () => {
+  const { sequencer, mark } = following()
+  mark('WE')
+  mark('SOE')
+  expect(sequencer.takeOddities()).toEqual([])
+  mark('EOE')
+  sequencer.drained()
+  mark('WE')
+  mark('SOE')
+  expect(sequencer.takeOddities()).toEqual(['missing-warning'])
   sequencer.close()
 })
