@@ -27,7 +27,7 @@ const argumentsSchema = z.object({
   'state-file': z.string().optional(),
   broker: z
     .string()
-    .regex(/^mqtt:\/\//, 'mqtt://host:port')
+    .regex(/^mqtts?:\/\//, 'mqtt://host:port or mqtts://host:port')
     .optional()
 })
 

@@ -27,8 +27,10 @@ function positiveNumber(text: string): number {
 
 function brokerUrl(text: string): string {
   const url = URL.parse(text)
-  if (url?.protocol !== 'mqtt:' || url.hostname === '')
-    throw new InvalidArgumentError('mqtt://host:port is needed, with ?protocol=5 or ?protocol=3.1.1.')
+  if (url === null || !['mqtt:', 'mqtts:'].includes(url.protocol) || url.hostname === '')
+    throw new InvalidArgumentError(
+      'mqtt://host:port or mqtts://user@host:port is needed, with options as in docs/bench.'
+    )
   return text
 }
 

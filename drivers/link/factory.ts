@@ -2,6 +2,7 @@ import type { Clock } from '../../core/clock.ts'
 import { ErrorCode, SpillwayError } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
 import { makeIpbusLink } from './ipbus.ts'
+import { withoutPassword } from './link-url.ts'
 import type { ByteLink, LinkFactory, NodeLink, RegisterLink, TopicLink } from './link.ts'
 import { makeModbusLink } from './modbus.ts'
 import { makeMqttLink } from './mqtt.ts'
@@ -40,7 +41,10 @@ export function makeLinkFactory(options: LinkFactoryOptions): LinkFactory {
         'ipbus+udp': (u, wire) => makeIpbusLink(u, clock, {}, wire),
         'modbus+tcp': (u, wire) => makeModbusLink(u, clock, wire)
       }),
-    topics: (url) => made<TopicLink>('topics', url, { mqtt: (u, wire) => makeMqttLink(u, clock, wire) }),
+    topics: (url) => {
+      const mqtt = (u: string, wire: WireTap | undefined): TopicLink => makeMqttLink(u, clock, wire)
+      return made<TopicLink>('topics', url, { mqtt, mqtts: mqtt })
+    },
     nodes: (url) =>
       made<NodeLink>('nodes', url, { 'opc.tcp': (u, wire) => makeOpcuaLink(u, clock, options, wire) })
   }
@@ -55,7 +59,7 @@ function make<L>(url: string, makers: Makers<L>, wire: WireTap | undefined): L {
   if (maker === undefined)
     throw new SpillwayError(
       ErrorCode.usage,
-      `${url}: no link of this kind is reached by ${scheme || 'that'}`,
+      `${withoutPassword(url)}: no link of this kind is reached by ${scheme || 'that'}`,
       {
         expected: Object.keys(makers)
           .map((known) => `${known}://`)

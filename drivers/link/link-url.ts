@@ -5,19 +5,35 @@ export interface LinkUrl {
   readonly host: string
   readonly port: number
   readonly path: string
+  /** before the `@`; only where the scheme knows users */
+  readonly user?: string
   readonly query: Readonly<Record<string, string>>
 }
 
 /**
- * Takes `scheme://host:port/path?key=value` apart. Rejects another scheme and unknown keys with code
- * `configuration`: a misspelt key must not silently mean the default.
+ * Takes `scheme://user@host:port/path?key=value` apart. Rejects another scheme, unknown keys, and a user where
+ * `users` does not allow one, with code `configuration`: a misspelt key must not silently mean the default. Rejects
+ * every password, and does not repeat it: URLs are shown and logged.
  *
  * @param defaultPort for URLs without a port
  */
-export function parseLinkUrl(url: string, scheme: string, keys: readonly string[], defaultPort = 0): LinkUrl {
-  const parsed = URL.canParse(url) ? new URL(url) : undefined
+export function parseLinkUrl(
+  url: string,
+  scheme: string,
+  keys: readonly string[],
+  defaultPort = 0,
+  users: 'no-users' | 'users' = 'no-users'
+): LinkUrl {
+  const shown = withoutPassword(url)
+  if (shown !== url)
+    throw new SpillwayError(ErrorCode.configuration, `${shown}: a URL holds no password`, {
+      hint: 'URLs are shown and logged: keep it in a file (passwordFile) or in the environment'
+    })
+  const parsed = URL.parse(url)
   if (parsed?.protocol !== `${scheme}:`)
     throw new SpillwayError(ErrorCode.configuration, `${url} is not a ${scheme}:// URL`)
+  if (parsed.username !== '' && users === 'no-users')
+    throw new SpillwayError(ErrorCode.configuration, `${url}: ${scheme} knows no users`)
   const query: Record<string, string> = {}
   for (const [key, value] of parsed.searchParams) {
     if (!keys.includes(key))
@@ -30,6 +46,7 @@ export function parseLinkUrl(url: string, scheme: string, keys: readonly string[
     host: parsed.hostname.replace(/^\[(.*)\]$/, '$1'),
     port: parsed.port === '' ? defaultPort : Number(parsed.port),
     path: decodeURIComponent(parsed.pathname),
+    ...(parsed.username === '' ? {} : { user: decodeURIComponent(parsed.username) }),
     query
   }
 }
@@ -68,4 +85,10 @@ export function wordOption<const W extends string>(
     expected: `one of ${words.join(', ')}`,
     got: text
   })
+}
+
+/** Fit to be shown, whatever somebody wrote; also when it is no URL, because a password broke it. */
+export function withoutPassword(url: string): string {
+  const password = URL.canParse(url) ? /^([^:/?#]*:\/\/[^:@/?#]*):[^/?#]*@/ : /^([^:/?#]*:\/\/[^:@/?#]*):.*@/s
+  return url.replace(password, '$1@')
 }

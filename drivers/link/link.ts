@@ -62,7 +62,10 @@ export interface NodeLink extends Link {
   watch(nodeIds: readonly string[], receiver: (nodeId: string, value: NodeValue) => void): Promise<void>
 }
 
-/** Makes links by URL scheme: `tcp://`, `serial://`, `modbus+tcp://`, `ipbus+udp://`, `mqtt://`, `opc.tcp://`. */
+/**
+ * Makes links by URL scheme: `tcp://`, `serial://`, `modbus+tcp://`, `ipbus+udp://`, `mqtt://`, `mqtts://`,
+ * `opc.tcp://`. A URL with a password is refused, because URLs are shown and logged.
+ */
 export interface LinkFactory {
   bytes(url: string): ByteLink
   registers(url: string): RegisterLink

@@ -1,11 +1,12 @@
-import { connect, type Socket } from 'node:net'
+import { connect, isIP, type Socket } from 'node:net'
+import { connect as connectSecurely, TLSSocket } from 'node:tls'
 import type { IClientOptions, MqttClient } from 'mqtt'
 import type { Clock } from '../../core/clock.ts'
 import { ErrorCode, sentence, SpillwayError } from '../../core/errors.ts'
 import { seconds } from '../../core/units.ts'
 import type { TopicLink } from './link.ts'
 import { disconnected, LinkState } from './link-state.ts'
-import { parseLinkUrl, wordOption } from './link-url.ts'
+import { type MqttAddress, type MqttSecrets, parseMqttUrl, readMqttSecrets } from './mqtt-address.ts'
 import type { WireTap } from './tap/wire.ts'
 import { topicMatches } from './topic-filter.ts'
 
@@ -16,7 +17,13 @@ const CLOSE_LIMIT = seconds(1)
 type Receiver = (topic: string, payload: string) => void
 
 /**
- * MQTT: `mqtt://host:1883?protocol=3.1.1` or `protocol=5`; no feature of 5 is used.
+ * MQTT: `mqtt://host:1883?protocol=3.1.1` or `protocol=5`; no feature of 5 is used. Encrypted:
+ * `mqtts://host:8883?ca=/path/of/authority.pem`; the certificate must be signed by that authority (without `ca`, by
+ * one that Node knows) and name the host. With a user: `mqtts://user@host?passwordFile=/path`, or the password in
+ * SPILLWAY_MQTT_PASSWORD.
+ *
+ * `open` rejects with `refused` when the broker does not take us (user, password, rights) or we do not take its
+ * certificate, with `configuration` when a file is missing: these need a person. All other failures may pass.
  *
  * Each opening is a new session: nothing is queued while the link is down, nothing unacknowledged is sent again
  * after a loss, and `open` subscribes again to everything before it resolves. One receiver per filter.
@@ -28,8 +35,7 @@ export function makeMqttLink(url: string, clock: Clock, wire?: WireTap): TopicLi
 class MqttLink implements TopicLink {
   readonly url: string
   readonly #clock: Clock
-  readonly #host: string
-  readonly #port: number
+  readonly #address: MqttAddress
   readonly #options: IClientOptions
   readonly #state: LinkState
   readonly #wire: WireTap | undefined
@@ -40,11 +46,11 @@ class MqttLink implements TopicLink {
     this.url = url
     this.#clock = clock
     this.#wire = wire
-    const { host, port, query } = parseLinkUrl(url, 'mqtt', ['protocol'], 1883)
-    this.#host = host
-    this.#port = port
+    this.#address = parseMqttUrl(url)
+    const { protocolVersion, user } = this.#address
     this.#options = {
-      protocolVersion: wordOption(url, query, 'protocol', ['3.1.1', '5']) === '5' ? 5 : 4,
+      protocolVersion,
+      ...(user === undefined ? {} : { username: user }),
       clean: true,
       // A loss is reported and the caller opens again: no reconnection, queue or re-subscription by the library.
       reconnectPeriod: 0,
@@ -66,7 +72,13 @@ class MqttLink implements TopicLink {
   async open(signal: AbortSignal): Promise<void> {
     if (this.#state.isOpen) return
     const { default: mqtt } = await import('mqtt')
-    const client = new mqtt.MqttClient(() => this.#connect(), this.#options)
+    const secrets = await readMqttSecrets(this.#address)
+    let socket: Socket | undefined
+    const { password } = secrets
+    const client = new mqtt.MqttClient(() => (socket = this.#connect(secrets)), {
+      ...this.#options,
+      ...(password === undefined ? {} : { password })
+    })
     client.on('message', (topic, payload) => this.#deliver(topic, payload.toString('utf8')))
     try {
       await this.#clock.within(
@@ -80,9 +92,7 @@ class MqttLink implements TopicLink {
       )
     } catch (error) {
       forget(client)
-      throw error instanceof SpillwayError && error.code !== ErrorCode.timeout
-        ? error
-        : disconnected(this.url, sentence(error), error)
+      throw this.#whyNotOpen(error, socket)
     }
     this.#client = client
     client.on('error', (error) => this.#lose(client, error.message))
@@ -123,10 +133,32 @@ class MqttLink implements TopicLink {
   }
 
   /** The socket is ours: without `noDelay` Nagle and delayed acknowledgement cost 40 ms a message. */
-  #connect(): Socket {
-    const socket = connect({ host: this.#host, port: this.#port, noDelay: true })
-    this.#wire?.socket(socket)
+  #connect({ ca }: MqttSecrets): Socket {
+    const { host, port, isEncrypted, user } = this.#address
+    if (isEncrypted) {
+      const servername = isIP(host) === 0 ? { servername: host } : {}
+      return connectSecurely({ host, port, ...servername, ...(ca === undefined ? {} : { ca }) }).setNoDelay(
+        true
+      )
+    }
+    const socket = connect({ host, port, noDelay: true })
+    // A recording is a file that people pass on: no password goes into it.
+    if (user === undefined) this.#wire?.socket(socket)
     return socket
+  }
+
+  #whyNotOpen(error: unknown, socket: Socket | undefined): SpillwayError {
+    // set by Node when it refuses the certificate; declared as an Error, and it is the code
+    const distrust: unknown = socket instanceof TLSSocket ? socket.authorizationError : undefined
+    if (typeof distrust === 'string')
+      return new SpillwayError(
+        ErrorCode.refused,
+        `${this.url}: the certificate of the broker is not accepted: ${sentence(error)}`,
+        { got: distrust, hint: 'option ca names the file of the authority that signed it', cause: error }
+      )
+    return error instanceof SpillwayError && error.code !== ErrorCode.timeout
+      ? error
+      : disconnected(this.url, sentence(error), error)
   }
 
   async #request<T>(name: string, work: (client: MqttClient) => Promise<T>): Promise<T> {

@@ -1,10 +1,12 @@
 import { Aedes } from 'aedes'
-import mqtt, { type MqttClient } from 'mqtt'
+import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
 import { createServer, Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { SystemClock } from '../../core/clock.ts'
-import { ErrorCode, SpillwayError } from '../../core/errors.ts'
+import { ErrorCode, isCode, SpillwayError } from '../../core/errors.ts'
 import { milliseconds, seconds } from '../../core/units.ts'
 import type { SimFault, TopicFace } from '../device/face.ts'
+import { externalBroker } from './external-broker.ts'
 import { closeServer, Connections, listen } from './listen.ts'
 import { LOOPBACK, type ServeOptions, type Wire } from './wire.ts'
 
@@ -16,8 +18,8 @@ const RETAINED_MAX = 1000
 
 export interface ServeTopicsOptions extends ServeOptions {
   /**
-   * `mqtt://host:port` of a broker that runs elsewhere, spoken to with MQTT 5 (or `?protocol=3.1.1`); absent: one is
-   * embedded, which speaks 3.1.1
+   * a broker that runs elsewhere, spoken to with MQTT 5 (or `?protocol=3.1.1`), encrypted and with a user if the URL
+   * says so (external-broker.ts); absent: one is embedded, which speaks 3.1.1
    */
   readonly broker?: string
 }
@@ -32,15 +34,17 @@ export async function serveTopics(
   faces: readonly TopicFace[],
   options: ServeTopicsOptions = {}
 ): Promise<Wire> {
-  const broker =
-    options.broker === undefined ? await embeddedBroker(options.port ?? 0) : externalBroker(options.broker)
+  const broker: Broker =
+    options.broker === undefined
+      ? await embeddedBroker(options.port ?? 0)
+      : { ...externalBroker(options.broker), reset: () => false, close: () => Promise.resolve() }
   const publishers: Publisher[] = []
   const close = async (): Promise<void> => {
     await Promise.all(publishers.map((publisher) => publisher.close()))
     await broker.close()
   }
   try {
-    for (const face of faces) publishers.push(await makePublisher(face, broker.address, broker.version))
+    for (const face of faces) publishers.push(await makePublisher(face, broker))
   } catch (error) {
     await close()
     throw error
@@ -62,22 +66,9 @@ interface Broker {
   readonly address: string
   /** what a controller is told */
   readonly url: string
-  readonly version: 4 | 5
+  readonly options: IClientOptions
   reset(): boolean
   close(): Promise<void>
-}
-
-function externalBroker(given: string): Broker {
-  const url = new URL(given)
-  const isOld = url.searchParams.get('protocol') === '3.1.1'
-  url.search = ''
-  return {
-    address: url.href,
-    url: `mqtt://${url.host}?protocol=${isOld ? '3.1.1' : '5'}`,
-    version: isOld ? 4 : 5,
-    reset: () => false,
-    close: () => Promise.resolve()
-  }
 }
 
 async function embeddedBroker(wantedPort: number): Promise<Broker> {
@@ -100,7 +91,7 @@ async function embeddedBroker(wantedPort: number): Promise<Broker> {
   return {
     address,
     url: address,
-    version: 4,
+    options: { protocolVersion: 4 },
     reset: () => {
       connections.reset()
       return true
@@ -117,10 +108,10 @@ interface Publisher {
   close(): Promise<void>
 }
 
-async function makePublisher(face: TopicFace, url: string, version: 4 | 5): Promise<Publisher> {
+async function makePublisher(face: TopicFace, { address, options }: Broker): Promise<Publisher> {
   const clock = new SystemClock()
-  const client = mqtt.connect(url, {
-    protocolVersion: version,
+  const client = mqtt.connect(address, {
+    ...options,
     reconnectPeriod: RECONNECT_MS,
     connectTimeout: 5_000,
     clean: true,
@@ -145,7 +136,8 @@ async function makePublisher(face: TopicFace, url: string, version: 4 | 5): Prom
     await clock.within('connect to the broker', CONNECT_LIMIT, () => connected(client))
   } catch (error) {
     client.end(true)
-    throw new SpillwayError(ErrorCode.disconnected, `mqtt: the broker at ${url} does not answer`, {
+    if (isCode(error, ErrorCode.refused)) throw error
+    throw new SpillwayError(ErrorCode.disconnected, `mqtt: the broker at ${address} does not answer`, {
       hint: 'start it, or leave it out to use the embedded one',
       cause: error
     })
@@ -168,8 +160,17 @@ async function makePublisher(face: TopicFace, url: string, version: 4 | 5): Prom
   }
 }
 
+/** Waits for a broker that is not there yet; rejects with `refused` when trying again would not help. */
 function connected(client: MqttClient): Promise<void> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     client.once('connect', () => resolve())
+    client.on('error', (error) => {
+      const isRefusal = 'code' in error && typeof error.code === 'number'
+      const { stream } = client
+      // set by Node when it refuses the certificate; declared as an Error, and it is the code
+      const isDistrust = stream instanceof TLSSocket && typeof stream.authorizationError === 'string'
+      if (isRefusal || isDistrust)
+        reject(new SpillwayError(ErrorCode.refused, `mqtt: the broker: ${error.message}`, { cause: error }))
+    })
   })
 }

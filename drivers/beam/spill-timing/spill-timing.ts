@@ -12,7 +12,7 @@ import { parseCycle, parseInfo, parseMark } from './messages.ts'
 export interface SpillTimingOptions {
   readonly id: string
   readonly role: DeviceRole
-  /** `mqtt://host:port?protocol=3.1.1` or `protocol=5` */
+  /** `mqtt://host:port?protocol=3.1.1` or `protocol=5`, or `mqtts://user@host...` (drivers/link/mqtt.ts) */
   readonly url: string
   /** first levels of the topics, for example `na64/ehn2` */
   readonly prefix: string

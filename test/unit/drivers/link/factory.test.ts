@@ -18,9 +18,10 @@ describe('link factory', () => {
       factory.registers('ipbus+udp://127.0.0.1:50001'),
       factory.registers('modbus+tcp://127.0.0.1:502'),
       factory.topics('mqtt://127.0.0.1:1883'),
+      factory.topics('mqtts://na64@127.0.0.1:8883?ca=/nowhere'),
       factory.nodes('opc.tcp://127.0.0.1:4840')
     ]
-    expect(links.map((link) => link.isOpen)).toEqual(Array<boolean>(6).fill(false))
+    expect(links.map((link) => link.isOpen)).toEqual(Array<boolean>(7).fill(false))
   })
 
   test.each([

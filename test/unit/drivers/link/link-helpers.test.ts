@@ -7,7 +7,7 @@ import { SignalCell } from '../../../../core/signal-value.ts'
 import { VirtualClock } from '../../../../core/virtual-clock.ts'
 import { DeviceConnection } from '../../../../drivers/link/device-connection.ts'
 import { LinkState } from '../../../../drivers/link/link-state.ts'
-import { numberOption, parseLinkUrl, wordOption } from '../../../../drivers/link/link-url.ts'
+import { numberOption, parseLinkUrl, withoutPassword, wordOption } from '../../../../drivers/link/link-url.ts'
 import { topicMatches } from '../../../../drivers/link/topic-filter.ts'
 
 const never = new AbortController().signal
@@ -29,6 +29,33 @@ describe('a link URL', () => {
       expect.objectContaining({ code: ErrorCode.configuration }) as Error
     )
   })
+
+  it('names a user only where the scheme knows users', () => {
+    expect(parseLinkUrl('mqtts://na64@hall', 'mqtts', [], 8883, 'users').user).toBe('na64')
+    expect(parseLinkUrl('mqtts://hall', 'mqtts', [], 8883, 'users').user).toBeUndefined()
+    expect(() => parseLinkUrl('tcp://na64@hall:1', 'tcp', [])).toThrow(/knows no users/)
+  })
+
+  it.each([
+    ['mqtts://na64:secret@hall:8883?ca=/a@b', 'mqtts://na64@hall:8883?ca=/a@b'],
+    ['mqtts://:secret@hall', 'mqtts://@hall'],
+    ['mqtts://na64:secret@hall:many', 'mqtts://na64@hall:many'],
+    ['mqtts://na64:sec/ret@hall', 'mqtts://na64@hall'],
+    ['ftp://na64:secret@hall', 'ftp://na64@hall']
+  ])('is refused with a password, which is not repeated: %s', (url, shown) => {
+    expect(withoutPassword(url)).toBe(shown)
+    expect(() => parseLinkUrl(url, 'mqtts', ['ca'], 8883, 'users')).toThrow(
+      expect.objectContaining({
+        code: ErrorCode.configuration,
+        message: `${shown}: a URL holds no password`
+      }) as Error
+    )
+  })
+
+  it.each(['tcp://hall:1', 'mqtts://na64@[::1]:1?ca=/a:b@c', 'serial:///dev/a:b@c', 'hall:1'])(
+    'is shown as it is without one: %s',
+    (url) => expect(withoutPassword(url)).toBe(url)
+  )
 
   it('has options with bounds and words', () => {
     expect(numberOption('u', {}, 'unit', 1, 0, 255)).toBe(1)
