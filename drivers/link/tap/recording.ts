@@ -146,7 +146,7 @@ const into = { ...common, dir: z.literal('in') }
 const entrySchema = z.discriminatedUnion('what', [
   z.object({ ...out, what: z.literal('request'), id, verb: z.enum(VERBS), args: z.array(z.unknown()) }),
   z.object({ ...out, what: z.literal('abort'), id }),
-  z.object({ ...into, what: z.literal('answer'), id, value: z.unknown() }),
+  z.object({ ...into, what: z.literal('answer'), id, value: z.unknown().optional() }),
   z.object({ ...into, what: z.literal('failure'), id, error }),
   z.object({ ...into, what: z.literal('bytes'), bytes }),
   z.object({

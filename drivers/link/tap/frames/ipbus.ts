@@ -46,7 +46,12 @@ function transactions(dir: Direction, words: readonly number[]): string {
     const address = dir === 'out' ? ` ${hex32(words[at++] ?? 0)}` : ''
     const values = words.slice(at, at + data)
     at += data
-    const how = info === 0xf || info === 0 ? '' : ` failed, info ${info}, after ${count} words`
+    const how =
+      info === 0xf || (info === 0 && values.length > 0)
+        ? ''
+        : info === 0
+          ? ' done'
+          : ` failed, info ${info}, after ${count} words`
     const amount = dir === 'out' && !carries && code !== 4 ? ` x ${count}` : ''
     told.push(`${name}${address}${amount}${how}${list(values)}`)
   }
