@@ -3,7 +3,7 @@ import type { DeviceIdentity } from '../../core/device.ts'
 import { assert, ErrorCode, isCode, sentence, SpillwayError } from '../../core/errors.ts'
 import type { FragmentSink } from '../../core/fragment.ts'
 import type { Log } from '../../core/log.ts'
-import { milliseconds, type RunNs, seconds } from '../../core/units.ts'
+import { milliseconds, seconds } from '../../core/units.ts'
 import { disconnected, LinkState } from './link-state.ts'
 import type { ByteLink, LinkFactory } from './link.ts'
 import { encodeFrame, FrameKind } from './slink-frame.ts'
@@ -11,12 +11,11 @@ import { SlinkStream, type SlinkStreamCounts } from './slink-stream.ts'
 
 /** manual, slink-bridge: no frame for 3 s means that the bridge is gone */
 const SILENCE = seconds(3)
-const WATCH_EVERY = milliseconds(250)
 /**
- * A frame is sent in one go: one that stays half for so long has a damaged length, and whole frames lie behind its
- * start, maybe the end of the spill among them.
+ * A frame is sent in one go: one that stays half from one look to the next has a damaged length, and whole frames
+ * lie behind its start, maybe the end of the spill among them.
  */
-const HALF_FRAME = milliseconds(250)
+const WATCH_EVERY = milliseconds(250)
 
 /** What the bridge says of itself, first of all. */
 export interface SlinkHello {
@@ -180,7 +179,7 @@ export class SlinkConnection {
   async #watchdog(signal: AbortSignal): Promise<void> {
     let frames = this.#stream!.counts.frames
     let heardAt = this.#clock.now()
-    let halfSince: RunNs | undefined
+    let wasHalf = false
     try {
       for (;;) {
         await this.#clock.sleep(`${this.#device}: bridge watchdog`, WATCH_EVERY, signal)
@@ -188,14 +187,8 @@ export class SlinkConnection {
         if (this.#stream!.counts.frames !== frames || this.#isPaused) {
           frames = this.#stream!.counts.frames
           heardAt = now
-          halfSince = undefined
-          continue
-        }
-        halfSince = this.#stream!.isInsideFrame ? (halfSince ?? now) : undefined
-        if (halfSince !== undefined && now - halfSince >= HALF_FRAME) {
-          this.#stream!.giveUpFrame()
-          halfSince = undefined
-        }
+        } else if (wasHalf) this.#stream!.giveUpFrame()
+        wasHalf = !this.#isPaused && this.#stream!.isInsideFrame
         if (now - heardAt >= SILENCE) {
           this.#ended('no frame for 3 s: the bridge is gone')
           await this.#link.close()

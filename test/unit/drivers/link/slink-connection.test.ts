@@ -165,7 +165,7 @@ describe('SlinkConnection', () => {
     await clock.advance(milliseconds(300))
     expect(sink.starts).toEqual([{ source: 600, spill: 4, cycle: 9 }])
     expect(sink.faults).toEqual(['length 1', 'garbage 16'])
-    await clock.advance(milliseconds(800))
+    await clock.advance(milliseconds(500))
     expect(sink.ends).toHaveLength(1)
     expect(sink.faults).toEqual(['length 1', 'garbage 16', 'length 1', 'garbage 16'])
     expect(losses).toEqual([])
