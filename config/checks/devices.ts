@@ -14,7 +14,7 @@ interface KindRule {
 const KINDS: Readonly<Record<DeviceKind, KindRule>> = {
   'slink-msadc': { process: 'daq', faces: { control: ['ipbus+udp'], data: ['tcp'] }, isPolled: true },
   'trigger-crate': { process: 'daq', faces: { control: ['ipbus+udp'], data: ['tcp'] }, isPolled: true },
-  'spill-timing': { process: 'daq', faces: { control: ['mqtt'] }, isPolled: false },
+  'spill-timing': { process: 'daq', faces: { control: ['mqtt', 'mqtts'] }, isPolled: false },
   'iseg-scpi': { process: 'slow', faces: { control: ['serial', 'tcp'] }, isPolled: true },
   'caen-n1470': { process: 'slow', faces: { control: ['serial', 'tcp'] }, isPolled: true },
   'opcua-crate': { process: 'slow', faces: { control: ['opc.tcp'] }, isPolled: true },
@@ -100,7 +100,14 @@ function* checkUrl(
     return
   }
   const scheme = url.protocol.slice(0, -1)
-  if (!schemes.includes(scheme))
+  if (url.password !== '')
+    yield fault(
+      file,
+      path,
+      'a URL holds no password, because URLs are shown and logged',
+      'passwordFile=..., or the variable SPILLWAY_MQTT_PASSWORD'
+    )
+  else if (!schemes.includes(scheme))
     yield fault(file, path, `its driver does not speak ${scheme}`, `a URL of ${schemes.join(' or ')}`)
   else if (scheme === 'serial') {
     if (url.pathname.length < 2 || (url.host !== '' && url.host !== '.'))
@@ -109,6 +116,13 @@ function* checkUrl(
     yield fault(file, path, `'${text}' lacks host or port`, `for example ${scheme}://127.0.0.1:5000`)
   else if (isSimulated && !LOOPBACK.test(url.hostname))
     yield fault(file, path, `a simulated device listens on loopback only, not ${url.hostname}`)
+  else if (isSimulated && scheme === 'mqtts')
+    yield fault(
+      file,
+      path,
+      'the broker of the simulated hall has no TLS',
+      'mqtt://, or another broker: --broker'
+    )
 }
 
 /** Two devices behind one address would answer for each other; topics, units and nodes may share one. */
@@ -116,7 +130,7 @@ function* checkAddresses(file: ConfigFile<unknown>, devices: readonly DeviceConf
   for (const key of ['links', 'simulatedLinks'] as const) {
     const entries = devices.flatMap((device, i) =>
       Object.entries(device[key])
-        .filter(([, url]) => key === 'simulatedLinks' || !/^(mqtt|modbus\+tcp|opc\.tcp):/.test(url))
+        .filter(([, url]) => key === 'simulatedLinks' || !/^(mqtts?|modbus\+tcp|opc\.tcp):/.test(url))
         .map(([face, url]) => ({ value: addressOf(url), path: ['devices', i, key, face] }))
     )
     yield* repeated(file, entries, 'address')

@@ -103,6 +103,16 @@ const DEVICES: readonly Case[] = [
     { 'devices.yaml': [['tcp://10.64.1.20:5600', 'tcp://10.64.1.20:99999']] }
   ],
   [
+    'devices[0].links.control: a URL holds no password, because URLs are shown and logged',
+    { 'devices.yaml': [['ipbus+udp://10.64.1.10', 'ipbus+udp://na64:secret@10.64.1.10']] },
+    'passwordFile=..., or the variable SPILLWAY_MQTT_PASSWORD'
+  ],
+  [
+    'devices[4].simulatedLinks.control: the broker of the simulated hall has no TLS',
+    { 'devices.yaml': [['mqtt://127.0.0.1', 'mqtts://127.0.0.1']] },
+    'mqtt://, or another broker: --broker'
+  ],
+  [
     'devices[0].links: the data face has no URL',
     { 'devices.yaml': [[", data: 'tcp://10.64.1.20:5600'", '']] },
     'a URL of tcp'
