@@ -42,10 +42,15 @@ mkdirSync(join(options.data, 'log'), { recursive: true })
 const journalFile = join(options.data, 'log', 'journal.jsonl')
 const journal = new LineJournal(clock, (line) => appendFileSync(journalFile, line))
 
+/** To the supervisor, which may be gone. */
+function tell(message: object): void {
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined)
+}
+
 const database = RunDatabase.open(options.data)
 const records = new DatabaseRecords(database, experiment, options.isSimulated, options.seed)
 for (const run of records.closeUnfinished(clock.utc()))
-  process.send?.({ kind: 'say', text: `run ${run} was left open by an earlier process; closed as aborted` })
+  tell({ kind: 'say', text: `run ${run} was left open by an earlier process; closed as aborted` })
 
 const devices = makeDaqDevices(experiment, {
   clock,
@@ -82,7 +87,7 @@ const acquisition = new Acquisition({
       `${freeGB.toFixed(1)} GB free on the disk of ${options.data}, and ${least} GB are asked for: make room`
     ]
   },
-  onSpill: (spill) => process.send?.({ kind: 'spill', spill })
+  onSpill: (spill) => tell({ kind: 'spill', spill })
 })
 
 const feed = new LiveFeed(() => acquisition.fields(), limits.socketBacklogBytesMax)
@@ -152,7 +157,7 @@ function watchEnd(): void {
 }
 
 function finished(state: string, status: string): void {
-  process.send?.({ kind: 'finished', finished: { state, status } satisfies Finished })
+  tell({ kind: 'finished', finished: { state, status } satisfies Finished })
 }
 
 slow.start(() => acquisition.devicesChanged())
@@ -164,14 +169,14 @@ void every(HISTOGRAMS_EVERY, 'histograms', () => {
 const isDefaultPort = options.port === undefined
 const url = await listen(server, options.port ?? DEFAULT_PORT, isDefaultPort)
 log.info({ url }, 'console is up')
-process.send?.({ ready: true, url })
+tell({ ready: true, url })
 if (options.autostart) {
   if (options.spills !== undefined) watchEnd()
   try {
     await autostart()
   } catch (error) {
     const why = sentence(error)
-    if (options.spills === undefined) process.send?.({ kind: 'say', text: `not started: ${why}` })
+    if (options.spills === undefined) tell({ kind: 'say', text: `not started: ${why}` })
     else finished(acquisition.run.state, `not started: ${why}`)
   }
 }

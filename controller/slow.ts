@@ -21,6 +21,8 @@ import { endOnFailure } from './start-failure.ts'
  * real one it goes on for as long as it takes.
  */
 const ORPHAN_LIMIT = seconds(600)
+/** well below the time that data acquisition gives slow control to come back */
+const FIRST_CONNECT_LIMIT = seconds(3)
 
 endOnFailure()
 const options = readArguments(process.argv.slice(2))
@@ -58,6 +60,20 @@ async function endWhenForgotten(): Promise<void> {
   await stop('nobody came back for the simulated hall')
 }
 
+function allConnected(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (devices.keepers.every(({ device }) => device.state.kind === 'connected')) resolve()
+    }
+    for (const { device } of devices.keepers)
+      signal.addEventListener(
+        'abort',
+        device.onState(() => look())
+      )
+    look()
+  })
+}
+
 let isStopping = false
 async function stop(why: string): Promise<void> {
   if (isStopping) return
@@ -78,6 +94,9 @@ process.on('unhandledRejection', (error) => log.error({ why: sentence(error) }, 
 
 for (const keeper of devices.keepers) keeper.start()
 const url = await server.listen({ host: '127.0.0.1', port: options.port ?? 0 })
-registerSlow(options.data, url)
 log.info({ url, devices: devices.keepers.length }, 'slow control is up')
-process.send?.({ ready: true, url })
+if (process.connected) process.send?.({ ready: true, url }, undefined, undefined, () => undefined)
+// Data acquisition asks where this says. After a restart it must not take a device that we are about to find again for
+// one that went away.
+await clock.within('find the devices', FIRST_CONNECT_LIMIT, allConnected).catch(() => undefined)
+registerSlow(options.data, url)

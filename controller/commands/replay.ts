@@ -21,7 +21,9 @@ export async function replayCommand(files: readonly string[], options: ReplayOpt
     const experiment =
       options.experiment === undefined ? experimentOf(file, options.data) : loadExperiment(options.experiment)
     const result = replayFile(file, experiment, (spill) => {
-      const line = `run ${spill.run} spill ${spill.number}: ${spill.built} events, ${spill.selected} selected`
+      const line =
+        `run ${spill.run} spill ${spill.number}: ${spill.built} events, ${spill.selected} selected` +
+        (spill.isClosed ? '' : ', CUT OFF: the file has no end of this spill')
       if (options.json) tell(line)
       else print(line)
     })

@@ -2,16 +2,14 @@
  * The whole program on real processes and wires, as its users start it: what it prints, records and replays, what is left
  * when one of its processes is killed, and how it ends. Little beam, short pauses; several stories at a time.
  */
-import { readFileSync } from 'node:fs'
-import { basename } from 'node:path'
-import { describe, expect, test } from 'vitest'
-import type { SourceLedger } from '../../console/api/api.ts'
-import { SystemClock } from '../../core/clock.ts'
-import { seconds } from '../../core/units.ts'
+import { describe, expect, test, vi } from 'vitest'
+import type { Snapshot, SourceLedger } from '../../console/api/api.ts'
 import { isAlive } from '../../controller/process-registry.ts'
-import { type DataFolder, type Ended, gone, inFolder, kill, PROGRAM, type Spillway } from './spillway.ts'
+import { type Console, type DataFolder, type Ended, gone, inFolder, kill } from './spillway.ts'
 
-const clock = new SystemClock()
+/** for a machine with much else to do; each wait has a bound of its own */
+vi.setConfig({ testTimeout: 240_000 })
+
 const EXPERIMENT = 'na64mu-2022'
 const QUIET = ['--scenario', 'low-intensity']
 
@@ -55,11 +53,61 @@ interface ReplayDocument {
   readonly faults: { what: string }[]
 }
 
-const documentOf = <T>({ stdout }: Ended): T => JSON.parse(stdout) as T
+const runOf = ({ stdout }: Ended): RunDocument => JSON.parse(stdout) as RunDocument
 const isSimulatedOnly = (conditions: readonly string[]): boolean => conditions.join() === 'simulated'
 
 /** What a spill says apart from when it was. */
 const counts = ({ utc: _, ...spill }: SpillDocument & { utc?: string }): unknown => spill
+
+/** measured high voltages by channel */
+const voltages = ({ signals }: Snapshot): Record<string, number> =>
+  Object.fromEntries(
+    signals
+      .filter(({ path }) => /^hv-.*\/voltage$/.test(path))
+      .map(({ path, value }) => [path, Number(value)])
+  )
+
+function expectSameVoltages(now: Snapshot, before: Snapshot): void {
+  const [a, b] = [voltages(before), voltages(now)]
+  expect(Object.keys(a).length).toBeGreaterThan(4)
+  expect(Object.keys(b)).toEqual(Object.keys(a))
+  // the measurement has noise; a ramp goes by 50 V per second
+  for (const [path, volt] of Object.entries(b)) expect(Math.abs(volt - a[path]!), path).toBeLessThan(1)
+  expect(Math.max(...Object.values(a))).toBeGreaterThan(1000)
+}
+
+/** Waits for the middle of an extraction; `after` that many closed spills. */
+const inSpill = (console: Console, after: number): Promise<Snapshot> =>
+  console.until(
+    `the middle of a spill after ${after}`,
+    (s) =>
+      s.run.state === 'running' &&
+      s.spills.length >= after &&
+      s.spill.phase === 'extracting' &&
+      s.spill.events > 20
+  )
+
+/** Every device is there, and slow control has read it since. */
+const isAllThere = (since: number) => (s: Snapshot) =>
+  s.devices.length > 6 &&
+  s.devices.every((d) => d.state === 'connected') &&
+  s.signals.every(({ quality }) => quality === 'good') &&
+  s.devices.every((d) => Date.parse(d.lastSeen ?? '') > since)
+
+/** The spills of a run that were recorded are those that its raw file gives again, whatever follows them. */
+async function expectReplayable(folder: DataFolder, run: number, spills: number): Promise<ReplayDocument> {
+  const { runs } = (await folder.read('runs')) as RunsDocument
+  const recorded = (await folder.read('spills', String(run))) as { spills: SpillDocument[] }
+  const replayed = (await folder.read(
+    'replay',
+    runs.find(({ number }) => number === run)!.files[0]!
+  )) as ReplayDocument
+  expect(recorded.spills.length).toBeGreaterThanOrEqual(spills)
+  const again = new Map(replayed.spills.map((spill) => [spill.number, spill]))
+  for (const { number, built, partial, selected, columnHash } of recorded.spills)
+    expect(again.get(number)).toMatchObject({ built, partial, selected, columnHash })
+  return replayed
+}
 
 describe.concurrent('a run of a given number of spills', () => {
   test('prints one document, is repeated by its seed, and is found again in the records and by replay', async () => {
@@ -68,7 +116,7 @@ describe.concurrent('a run of a given number of spills', () => {
         const words = ['--spills', '2', '--json', ...QUIET]
         const ends = await Promise.all([first, second].map((f) => f.run(EXPERIMENT, ...words).ended))
         for (const { code, stderr } of ends) expect(code, stderr).toBe(0)
-        const [a, b] = ends.map((end) => documentOf<RunDocument>(end)) as [RunDocument, RunDocument]
+        const [a, b] = ends.map(runOf) as [RunDocument, RunDocument]
 
         expect(a).toMatchObject({
           experiment: EXPERIMENT,
@@ -125,5 +173,103 @@ describe.concurrent('a run of a given number of spills', () => {
         expect(ledger.spills.map((s) => s.sources)).toEqual(a.spills.map((s) => s.sources))
       })
     )
+  })
+})
+
+describe.concurrent('a process that is killed in the middle of a spill', () => {
+  test('slow control comes back while the run goes on; without its hall the run is safe, then takes data again', async () => {
+    await inFolder(async (folder) => {
+      const run = folder.run(EXPERIMENT, '--json', ...QUIET)
+      const console = await run.console()
+      const before = await inSpill(console, 1)
+      const first = folder.pid('slow')
+      kill(first)
+      const killed = Date.now()
+      await run.hear(/slow control died \(signal SIGKILL\); it is started again/)
+      const back = await console.until('slow control is back', isAllThere(killed))
+      expect(folder.pid('slow')).not.toBe(first)
+      expect(back.run).toMatchObject({ state: 'running', number: 1 })
+      expectSameVoltages(back, before)
+      const next = await console.until('another spill', (s) => s.spills.length >= 3)
+      expect(next.run).toMatchObject({ state: 'running', number: 1 })
+      expect(next.spills.every((spill) => spill.closed)).toBe(true)
+
+      const inThird = await inSpill(console, 3)
+      const hall = folder.pid('sim')
+      kill(hall)
+      await run.hear(/the simulator died \(signal SIGKILL\); it is started again/)
+      const safe = await console.until('safe', (s) => s.run.state === 'safe')
+      // a required device may have been missed a moment before an essential one
+      expect(safe.run.condition.filter((c) => c !== 'interrupted')).toEqual(['aborted', 'simulated'])
+      expect(safe.run.status).toMatch(/is gone/)
+      const there = await console.until('all devices are back', isAllThere(Date.now()))
+      expect(folder.pid('sim')).not.toBe(hall)
+      expect(there.run.state).toBe('safe')
+      expectSameVoltages(there, before)
+
+      await expect(console.command({ name: 'start' })).rejects.toThrow('recover first')
+      await console.command({ name: 'recover' })
+      await console.command({ name: 'start' })
+      const again = await console.until('a spill of the next run', (s) => s.spills.at(-1)?.run === 2)
+      expect(again.spills.at(-1)).toMatchObject({ spill: 1, condition: ['simulated'], closed: true })
+      expect(inThird.spills.length).toBeGreaterThanOrEqual(3)
+      expect(await run.end()).toMatchObject({ code: 0 })
+      const { runs } = (await folder.read('runs')) as RunsDocument
+      expect(runs.map(({ condition }) => condition.at(-2))).toEqual(['aborted', 'interrupted'])
+      await expectReplayable(folder, 1, 3)
+    })
+  })
+
+  test('data acquisition comes back at its address with the run closed; a new supervisor adopts slow control and the hall', async () => {
+    await inFolder(async (folder) => {
+      const run = folder.run(EXPERIMENT, '--json', ...QUIET)
+      const console = await run.console()
+      const before = await inSpill(console, 1)
+      const first = folder.pid('daq')
+      kill(first)
+      await run.hear(
+        /data acquisition died \(signal SIGKILL\); it is started again and closes the run as aborted/
+      )
+      await run.hear(/run 1 was left open by an earlier process; closed as aborted/)
+      const back = await console.until('the same address', isAllThere(Date.now()))
+      expect(folder.pid('daq')).not.toBe(first)
+      expect(back.run.state).toBe('idle')
+      expectSameVoltages(back, before)
+      const { spills } = await expectReplayable(folder, 1, 1)
+      expect(spills.map(({ number, isClosed }) => [number, isClosed])).toEqual([
+        [1, true],
+        [2, false]
+      ])
+
+      await console.command({ name: 'start' })
+      await inSpill(console, 1)
+      const [daq, slow, sim] = [folder.pid('daq'), folder.pid('slow'), folder.pid('sim')]
+      kill(folder.pid('supervisor'))
+      await run.ended
+      await gone(daq)
+      expect([slow, sim].map(isAlive)).toEqual([true, true])
+      const { runs } = (await folder.read('runs')) as RunsDocument
+      expect(runs.map(({ condition, reason }) => [condition.includes('aborted'), reason])).toEqual([
+        [true, 'the process that took it died; its finished spills are complete'],
+        [true, 'the supervisor is gone']
+      ])
+
+      const next = folder.run(EXPERIMENT, '--json', ...QUIET)
+      await next.hear(new RegExp(`simulated hall is still running \\(process ${sim}\\); adopted`))
+      await next.hear(new RegExp(`slow control is still running \\(process ${slow}\\); adopted`))
+      const page = await next.console()
+      const again = await page.until('a spill with the adopted hall', (s) => s.spills.at(-1)?.run === 3)
+      expect(again.spills.at(-1)).toMatchObject({ condition: ['simulated'], closed: true })
+      expectSameVoltages(again, before)
+      expect([folder.pid('slow'), folder.pid('sim')]).toEqual([slow, sim])
+
+      kill(slow)
+      await next.hear(/slow control died/)
+      const watched = await page.until('slow control is back', isAllThere(Date.now()))
+      expect(watched.run.state).toBe('running')
+      expect(folder.pid('slow')).not.toBe(slow)
+      expect(await next.end('SIGTERM')).toMatchObject({ code: 0 })
+      expect(folder.pids().filter(isAlive)).toEqual([])
+    })
   })
 })
