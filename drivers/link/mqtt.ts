@@ -156,6 +156,9 @@ class MqttLink implements TopicLink {
         `${this.url}: the certificate of the broker is not accepted: ${sentence(error)}`,
         { got: distrust, hint: 'option ca names the file of the authority that signed it', cause: error }
       )
+    const refusal = refusalOf(error)
+    if (refusal !== undefined)
+      return new SpillwayError(ErrorCode.refused, `${this.url}: ${refusal}`, { cause: error })
     return error instanceof SpillwayError && error.code !== ErrorCode.timeout
       ? error
       : disconnected(this.url, sentence(error), error)
@@ -169,6 +172,9 @@ class MqttLink implements TopicLink {
       )
     } catch (error) {
       if (error instanceof SpillwayError && error.code !== ErrorCode.timeout) throw error
+      const refusal = refusalOf(error)
+      if (refusal !== undefined)
+        throw new SpillwayError(ErrorCode.refused, `${this.url}: ${name}: ${refusal}`, { cause: error })
       if (client !== undefined) this.#lose(client, sentence(error))
       throw error instanceof SpillwayError ? error : disconnected(this.url, sentence(error), error)
     }
@@ -190,10 +196,7 @@ class MqttLink implements TopicLink {
 function connected(client: MqttClient): Promise<void> {
   return new Promise((resolve, reject) => {
     client.once('connect', () => resolve())
-    client.on('error', (error) => {
-      const isRefusal = 'code' in error && typeof error.code === 'number'
-      reject(isRefusal ? new SpillwayError(ErrorCode.refused, `broker: ${error.message}`) : error)
-    })
+    client.on('error', reject)
     client.on('close', () =>
       reject(new SpillwayError(ErrorCode.disconnected, 'the broker closed the connection'))
     )
@@ -201,14 +204,18 @@ function connected(client: MqttClient): Promise<void> {
 }
 
 async function subscribe(client: MqttClient, filters: string[]): Promise<void> {
+  await client.subscribeAsync(filters, { qos: 1 })
+}
+
+/** What the broker said, if it answered and the answer is no; the link is as good as before. */
+function refusalOf(error: unknown): string | undefined {
   const REFUSED = 128
-  const granted = await client.subscribeAsync(filters, { qos: 1 })
-  const refused = granted.filter((grant) => grant.qos >= REFUSED)
-  if (refused.length > 0)
-    throw new SpillwayError(
-      ErrorCode.refused,
-      `the broker refuses the subscription to ${refused.map((grant) => grant.topic).join(', ')}`
-    )
+  const { code, packet } = error as { code?: unknown; packet?: { granted?: unknown } }
+  const granted: unknown[] = Array.isArray(packet?.granted) ? packet.granted : []
+  // A CONNACK of 3.1.1 counts its refusals from 1, and the library gives only refusals a numeric code.
+  const isRefusal =
+    typeof code === 'number' || granted.some((qos) => typeof qos === 'number' && qos >= REFUSED)
+  return isRefusal ? `the broker refuses: ${sentence(error)}` : undefined
 }
 
 /** Late events of a client that was given up go nowhere. */

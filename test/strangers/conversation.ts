@@ -36,8 +36,8 @@ export class Conversation {
   private constructor(python: string, script: string, args: readonly string[]) {
     this.#name = script
     const path = fileURLToPath(new URL(script, import.meta.url))
-    // neither packages nor settings of the person who runs the tests
-    this.#child = spawn(python, ['-Es', path, ...args], { stdio: 'pipe' })
+    // neither packages nor settings of the person who runs the tests, and nothing is left in the folder
+    this.#child = spawn(python, ['-BEs', path, ...args], { stdio: 'pipe' })
     this.#exited = new Promise((resolve) => {
       this.#child.once('close', () => resolve())
     })

@@ -82,6 +82,24 @@ describe('a topic link over MQTT', () => {
     await broker.stop()
   })
 
+  it('stays open when the broker refuses a subscription, and forgets it', async () => {
+    const broker = await Broker.start()
+    broker.aedes.authorizeSubscribe = (_client, subscription, done) =>
+      done(null, subscription.topic === 'secret' ? null : subscription)
+    const link = makeMqttLink(`mqtt://127.0.0.1:${broker.port}`, new SystemClock())
+    await link.open(never)
+    const refused = { code: ErrorCode.refused }
+    await expect(link.subscribe('secret', () => undefined)).rejects.toMatchObject(refused)
+    expect(link.isOpen).toBe(true)
+    await link.subscribe('open', () => undefined)
+    await link.close()
+    await link.open(never)
+    await link.close()
+    broker.aedes.authorizeSubscribe = (_client, _subscription, done) => done(null, null)
+    await expect(link.open(never)).rejects.toMatchObject(refused)
+    await broker.stop()
+  })
+
   it('refuses options that it does not know', () => {
     const make = (options: string) => () => makeMqttLink(`mqtt://127.0.0.1?${options}`, new SystemClock())
     expect(make('protocol=4')).toThrow(/option protocol is wrong/)
