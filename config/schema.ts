@@ -116,6 +116,9 @@ export const deviceSchema = z.strictObject({
     'caen-n1470',
     'opcua-crate',
     'interlock-plc',
+    'hall-probe',
+    'temperature-module',
+    'spill-pulses',
     'spill-timing',
     'magnet'
   ]),
@@ -129,7 +132,7 @@ export const deviceSchema = z.strictObject({
     .partialRecord(z.enum(['control', 'data']), url)
     .describe(
       'URLs of the hardware: control (everything commanded or polled), data (S-LINK); ' +
-        'tcp, serial, modbus+tcp, ipbus+udp, mqtt, opc.tcp'
+        'tcp, serial, udp, modbus+tcp, modbus+serial, ipbus+udp, mqtt, opc.tcp'
     ),
   simulatedLinks: z
     .partialRecord(z.enum(['control', 'data']), url)
@@ -166,7 +169,59 @@ export const deviceSettings = {
   'spill-timing': z.strictObject({
     prefix: z.string().min(1).describe('of the MQTT topics, without the last /')
   }),
-  magnet: z.strictObject({ magnetName: name, nominalA: z.number(), nominalTm: z.number(), provenance })
+  magnet: z.strictObject({ magnetName: name, nominalA: z.number(), nominalTm: z.number(), provenance }),
+  'hall-probe': z.strictObject({
+    nominalT: z
+      .number()
+      .describe('T, signed; field where the probe sits, at the nominal current of its magnet'),
+    warningT: positive.describe('T off nominal that are worth a warning'),
+    criticalT: positive.describe('T off nominal that spoil the momenta; above warningT'),
+    unit: z.enum(['T', 'G']).default('T').describe('of an answer that names no unit (switches S2-5, S2-6)'),
+    simulatedMagnet: z
+      .string()
+      .optional()
+      .describe('id of the magnet whose current the field follows (simulation); absent: it stands'),
+    provenance
+  }),
+  'temperature-module': z.strictObject({
+    channels: z
+      .array(
+        z.strictObject({
+          name: z
+            .string()
+            .regex(/^[a-z][a-z0-9-]*$/)
+            .describe('of the signal: small letters, digits and -'),
+          description: z.string().min(1).describe('where the sensor sits'),
+          table: z.enum(['holding', 'input']).describe('function code 3 or 4'),
+          register: z.number().int().min(0).max(0xffff).describe('first register, from 0 (40001 is 0)'),
+          format: z.enum(['int16', 'uint16', 'float32']),
+          wordOrder: z
+            .enum(['ABCD', 'CDAB', 'BADC', 'DCBA'])
+            .default('ABCD')
+            .describe('of a float32: its bytes, A the highest, as they come in the two registers'),
+          degCPerCount: z.number().default(1).describe('degC per count, or per unit of the float'),
+          offsetDegC: z.number().default(0).describe('degC at count 0'),
+          brokenWords: z
+            .array(z.number().int().min(0).max(0xffff))
+            .default([])
+            .describe('words that mean: no sensor; not for floats'),
+          warningDegC: z.number().optional(),
+          criticalDegC: z.number().optional(),
+          simulatedDegC: z.number().default(23).describe('degC about which it wanders (simulation)'),
+          provenance
+        })
+      )
+      .min(1)
+      .max(64),
+    moduleName: z
+      .strictObject({
+        register: z.number().int().min(0).max(0xffff),
+        word: z.number().int().min(0).max(0xffff)
+      })
+      .optional()
+      .describe('a holding register and what it must hold; compared on connecting')
+  }),
+  'spill-pulses': z.strictObject({})
 } as const
 
 /** channels.yaml: runs of channels; module order is port, adc; 16 channels a module */

@@ -10,9 +10,12 @@ import { ErrorCode, SpillwayError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import { milliseconds } from '../core/units.ts'
 import type { BeamInstrument, SpillTiming } from '../drivers/beam/contract/beam-instrument.ts'
+import { HallProbe } from '../drivers/beam/hall-probe/hall-probe.ts'
 import { ModbusInterlockPlc } from '../drivers/beam/interlock-plc/interlock-plc.ts'
 import { OpcuaMagnet } from '../drivers/beam/magnet/magnet.ts'
+import { SpillPulses } from '../drivers/beam/spill-pulses/spill-pulses.ts'
 import { MqttSpillTiming } from '../drivers/beam/spill-timing/spill-timing.ts'
+import { TemperatureModule } from '../drivers/beam/temperature-module/temperature-module.ts'
 import type { Digitiser, DigitiserSettings } from '../drivers/digitiser/contract/digitiser.ts'
 import { SlinkMsadc } from '../drivers/digitiser/slink-msadc/slink-msadc.ts'
 import type { HvSupply } from '../drivers/hv/contract/hv-supply.ts'
@@ -87,6 +90,9 @@ export type MadeDevice =
   | { readonly kind: 'opcua-crate'; readonly device: OpcuaCrate }
   | { readonly kind: 'interlock-plc'; readonly device: ModbusInterlockPlc }
   | { readonly kind: 'magnet'; readonly device: OpcuaMagnet }
+  | { readonly kind: 'hall-probe'; readonly device: HallProbe }
+  | { readonly kind: 'temperature-module'; readonly device: TemperatureModule }
+  | { readonly kind: 'spill-pulses'; readonly device: SpillPulses }
 
 /** Builds the driver of one device; connects nothing. */
 export function makeDevice(config: DeviceConfig, deps: DeviceDependencies): MadeDevice {
@@ -134,6 +140,16 @@ export function makeDevice(config: DeviceConfig, deps: DeviceDependencies): Made
       const options = { id, role, url: url('control'), magnetName, nominalA }
       return { kind: config.kind, device: new OpcuaMagnet(options, own) }
     }
+    case 'hall-probe': {
+      const options = { id, role, url: url('control'), ...settingsOf(config, config.kind) }
+      return { kind: config.kind, device: new HallProbe(options, own) }
+    }
+    case 'temperature-module': {
+      const options = { id, role, url: url('control'), ...settingsOf(config, config.kind) }
+      return { kind: config.kind, device: new TemperatureModule(options, own) }
+    }
+    case 'spill-pulses':
+      return { kind: config.kind, device: new SpillPulses({ id, role, url: url('control') }, own) }
   }
 }
 
@@ -156,6 +172,10 @@ export function makeDaqDevices(experiment: Experiment, deps: DeviceDependencies)
         crate = made.device
         break
       case 'spill-timing':
+        timing ??= made.device
+        break
+      case 'spill-pulses':
+        // the faster witness gives the marks; the gateway's information stays
         timing = made.device
         break
       default:
@@ -164,7 +184,14 @@ export function makeDaqDevices(experiment: Experiment, deps: DeviceDependencies)
           `${config.id}: a ${config.kind} belongs to the slow process`
         )
     }
-    keepers.push(new DeviceKeeper(made.device, deps.clock, deps.logOf(config.id)))
+    const polling =
+      made.kind === 'spill-pulses'
+        ? {
+            pollEvery: milliseconds(config.pollMs ?? DEFAULT_POLL_MS),
+            poll: (signal: AbortSignal) => made.device.poll(signal)
+          }
+        : {}
+    keepers.push(new DeviceKeeper(made.device, deps.clock, deps.logOf(config.id), polling))
   }
   if (crate === undefined)
     throw new SpillwayError(
@@ -192,6 +219,8 @@ export function makeSlowDevices(experiment: Experiment, deps: DeviceDependencies
         break
       case 'interlock-plc':
       case 'magnet':
+      case 'hall-probe':
+      case 'temperature-module':
         instruments.push(made.device)
         break
       default:

@@ -19,3 +19,13 @@ export function hexDump(bytes: Uint8Array, max = 32): string {
   const shown = Array.from(bytes.subarray(0, max), (b) => b.toString(16).padStart(2, '0')).join(' ')
   return bytes.length > max ? `${shown} ... (${bytes.length} bytes)` : shown
 }
+
+/** CRC-16 of Modbus RTU, sent low byte first; of "123456789" it is 0x4b37. */
+export function crc16Modbus(bytes: Uint8Array): number {
+  let crc = 0xffff
+  for (const byte of bytes) {
+    crc ^= byte
+    for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 0 ? crc >>> 1 : (crc >>> 1) ^ 0xa001
+  }
+  return crc
+}

@@ -14,6 +14,8 @@ export const limits = {
   requestQueueMax: 64,
   /** bytes that wait in a byte link for a far end that does not read */
   linkWriteBacklogBytesMax: 1 << 20,
+  /** datagrams that wait in a UDP link while its receiver is paused */
+  datagramsHeldMax: 256,
   /** bytes that a memory link holds while its receiver is paused; then the connection is lost */
   memoryLinkBacklogBytesMax: 64 << 20,
   /** what the taps of one session keep in memory, bytes */

@@ -3,12 +3,15 @@ import { ErrorCode, SpillwayError } from '../core/errors.ts'
 import { Rng } from '../core/rng.ts'
 import { makeCaenN1470 } from './device/caen-n1470/caen-n1470.ts'
 import type { SimDevice } from './device/face.ts'
+import { makeHallProbe } from './device/hall-probe/hall-probe.ts'
 import { makeInterlockPlc } from './device/interlock-plc/interlock-plc.ts'
 import { makeIsegScpi } from './device/iseg-scpi/iseg-scpi.ts'
 import { makeMagnet } from './device/magnet/magnet.ts'
 import { makeMsadc } from './device/msadc/msadc.ts'
 import { makeOpcuaCrate } from './device/opcua-crate/opcua-crate.ts'
+import { makeSpillPulses } from './device/spill-pulses/spill-pulses.ts'
 import { makeSpillTiming } from './device/spill-timing/spill-timing.ts'
+import { makeTemperatureModule } from './device/temperature-module/temperature-module.ts'
 import { type CrateTruth, makeTriggerCrate, type SpillTruth } from './device/trigger-crate/trigger-crate.ts'
 import { type Fault, type FaultInput, faultSchema } from './fault/fault.ts'
 import type { HallContext, MakeHallDevice } from './hall-context.ts'
@@ -25,7 +28,10 @@ const MAKERS: Readonly<Record<DeviceKind, MakeHallDevice>> = {
   'opcua-crate': makeOpcuaCrate,
   'interlock-plc': makeInterlockPlc,
   'spill-timing': makeSpillTiming,
-  magnet: makeMagnet
+  magnet: makeMagnet,
+  'hall-probe': makeHallProbe,
+  'temperature-module': makeTemperatureModule,
+  'spill-pulses': makeSpillPulses
 }
 /** Devices that know about spills and time their own faults. */
 const ON_THE_BUS: readonly DeviceKind[] = ['slink-msadc', 'trigger-crate']
@@ -81,6 +87,7 @@ export class Hall {
       world: new World(experiment, rng, scenario?.beam),
       bus: this.#bus,
       utc: () => this.utc(),
+      truthOf: (id: string) => this.devices.find((device) => device.id === id)?.truth(),
       utcNs: () => BigInt(this.#startMs) * 1_000_000n + BigInt(this.#nowNs)
     }
     this.#kinds = experiment.devices.map(({ kind }) => kind)

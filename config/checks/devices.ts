@@ -19,7 +19,14 @@ const KINDS: Readonly<Record<DeviceKind, KindRule>> = {
   'caen-n1470': { process: 'slow', faces: { control: ['serial', 'tcp'] }, isPolled: true },
   'opcua-crate': { process: 'slow', faces: { control: ['opc.tcp'] }, isPolled: true },
   'interlock-plc': { process: 'slow', faces: { control: ['modbus+tcp'] }, isPolled: true },
-  magnet: { process: 'slow', faces: { control: ['opc.tcp'] }, isPolled: true }
+  magnet: { process: 'slow', faces: { control: ['opc.tcp'] }, isPolled: true },
+  'hall-probe': { process: 'slow', faces: { control: ['serial', 'tcp'] }, isPolled: true },
+  'temperature-module': {
+    process: 'slow',
+    faces: { control: ['modbus+serial', 'modbus+tcp'] },
+    isPolled: true
+  },
+  'spill-pulses': { process: 'daq', faces: { control: ['udp'] }, isPolled: true }
 }
 
 /** Faster polling leaves no room for commands on a slow line; slower is no supervision. */
@@ -109,7 +116,7 @@ function* checkUrl(
     )
   else if (!schemes.includes(scheme))
     yield fault(file, path, `its driver does not speak ${scheme}`, `a URL of ${schemes.join(' or ')}`)
-  else if (scheme === 'serial') {
+  else if (scheme === 'serial' || scheme === 'modbus+serial') {
     if (url.pathname.length < 2 || (url.host !== '' && url.host !== '.'))
       yield fault(file, path, `'${text}' names no device file`, 'serial:///dev/tty..., or serial://./name')
   } else if (url.hostname === '' || url.port === '')
@@ -140,6 +147,8 @@ function* checkAddresses(file: ConfigFile<unknown>, devices: readonly DeviceConf
 function addressOf(text: string): string {
   const url = URL.parse(text)
   if (url === null) return text
+  // units of one Modbus line share it
+  if (url.protocol === 'modbus+serial:') return `${url.pathname} unit ${url.searchParams.get('unit') ?? 1}`
   return url.protocol === 'serial:' ? url.pathname : url.host
 }
 
@@ -206,7 +215,7 @@ function* checkHvChannels(file: ConfigFile<unknown>, lists: readonly HvChannelLi
 
 function* checkCounts(file: ConfigFile<unknown>, devices: readonly DeviceConfig[]): Faults {
   const count = (kind: DeviceKind): number => devices.filter((device) => device.kind === kind).length
-  for (const kind of ['trigger-crate', 'spill-timing'] as const)
+  for (const kind of ['trigger-crate', 'spill-timing', 'spill-pulses'] as const)
     if (count(kind) > 1) yield fault(file, ['devices'], `${count(kind)} of kind ${kind}; there can be one`)
   if (count('slink-msadc') > 0 && count('trigger-crate') === 0)
     yield fault(

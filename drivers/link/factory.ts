@@ -5,6 +5,7 @@ import { makeIpbusLink } from './ipbus.ts'
 import { withoutPassword } from './link-url.ts'
 import type { ByteLink, LinkFactory, NodeLink, RegisterLink, TopicLink } from './link.ts'
 import { makeModbusLink } from './modbus.ts'
+import { makeRtuLinks } from './modbus-rtu.ts'
 import { makeMqttLink } from './mqtt.ts'
 import { makeOpcuaLink } from './opcua.ts'
 import { makeSerialLink } from './serial.ts'
@@ -12,6 +13,7 @@ import { tapped } from './tap.ts'
 import type { LinkKind, TapSink } from './tap/event.ts'
 import { WireTap } from './tap/wire.ts'
 import { makeTcpLink } from './tcp.ts'
+import { makeUdpLink } from './udp.ts'
 
 export interface LinkFactoryOptions {
   readonly clock: Clock
@@ -28,6 +30,7 @@ export interface LinkFactoryOptions {
  */
 export function makeLinkFactory(options: LinkFactoryOptions): LinkFactory {
   const { clock } = options
+  const rtu = makeRtuLinks(clock)
   const made = <L extends AnyLink>(kind: LinkKind, url: string, makers: Makers<L>): L => {
     const sink = options.tap?.(url, kind)
     const link = make(url, makers, sink === undefined ? undefined : new WireTap(sink))
@@ -35,11 +38,16 @@ export function makeLinkFactory(options: LinkFactoryOptions): LinkFactory {
   }
   return {
     bytes: (url) =>
-      made<ByteLink>('bytes', url, { tcp: makeTcpLink, serial: (u) => makeSerialLink(u, clock) }),
+      made<ByteLink>('bytes', url, {
+        tcp: makeTcpLink,
+        serial: (u) => makeSerialLink(u, clock),
+        udp: (u) => makeUdpLink(u, clock)
+      }),
     registers: (url) =>
       made<RegisterLink>('registers', url, {
         'ipbus+udp': (u, wire) => makeIpbusLink(u, clock, {}, wire),
-        'modbus+tcp': (u, wire) => makeModbusLink(u, clock, wire)
+        'modbus+tcp': (u, wire) => makeModbusLink(u, clock, wire),
+        'modbus+serial': rtu
       }),
     topics: (url) => {
       const mqtt = (u: string, wire: WireTap | undefined): TopicLink => makeMqttLink(u, clock, wire)

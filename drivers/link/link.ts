@@ -15,7 +15,7 @@ export interface Link {
   onState(listener: (isOpen: boolean, why: string) => void): () => void
 }
 
-/** Bytes both ways: serial lines, TCP. */
+/** Bytes both ways: serial lines, TCP. Over UDP each `write` and each call of the receiver is one datagram. */
 export interface ByteLink extends Link {
   /** Resolves when the bytes are handed to the system. */
   write(bytes: Uint8Array): Promise<void>
@@ -63,8 +63,8 @@ export interface NodeLink extends Link {
 }
 
 /**
- * Makes links by URL scheme: `tcp://`, `serial://`, `modbus+tcp://`, `ipbus+udp://`, `mqtt://`, `mqtts://`,
- * `opc.tcp://`. A URL with a password is refused, because URLs are shown and logged.
+ * Makes links by URL scheme: `tcp://`, `serial://`, `udp://`, `modbus+tcp://`, `modbus+serial://`,
+ * `ipbus+udp://`, `mqtt://`, `mqtts://`, `opc.tcp://`. A URL with a password is refused, because URLs are shown and logged.
  */
 export interface LinkFactory {
   bytes(url: string): ByteLink

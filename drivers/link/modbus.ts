@@ -1,33 +1,22 @@
 import { connect, type Socket } from 'node:net'
-import type modbusSerial from 'modbus-serial'
 import type { Clock } from '../../core/clock.ts'
-import { ErrorCode, sentence, SpillwayError } from '../../core/errors.ts'
+import { ErrorCode, sentence } from '../../core/errors.ts'
 import { seconds } from '../../core/units.ts'
 import type { RegisterLink, RegisterSpace } from './link.ts'
 import { disconnected, LinkState } from './link-state.ts'
 import { numberOption, parseLinkUrl } from './link-url.ts'
+import {
+  asModbusError,
+  type ModbusClient,
+  noModify,
+  readIdentification,
+  readRegisters,
+  writeRegisters
+} from './modbus-requests.ts'
 import type { WireTap } from './tap/wire.ts'
-
-type ModbusClient = InstanceType<typeof modbusSerial.default>
 
 const OPEN_LIMIT = seconds(5)
 const REQUEST_LIMIT = seconds(2)
-
-/** Most registers and bits of one request (Modbus application protocol 1.1b3, chapter 6). */
-const LIMITS = { read: { registers: 125, bits: 2000 }, write: { registers: 123, bits: 1968 } } as const
-
-/** Modbus application protocol 1.1b3, chapter 7 */
-const EXCEPTIONS: Readonly<Record<number, string>> = {
-  1: 'illegal-function',
-  2: 'illegal-data-address',
-  3: 'illegal-data-value',
-  4: 'server-device-failure',
-  5: 'acknowledge',
-  6: 'server-device-busy',
-  8: 'memory-parity-error',
-  10: 'gateway-path-unavailable',
-  11: 'gateway-target-no-answer'
-}
 
 /**
  * Modbus TCP: `modbus+tcp://host:502?unit=1`.
@@ -101,21 +90,9 @@ class ModbusLink implements RegisterLink {
   }
 
   read(space: RegisterSpace, address: number, count: number, signal: AbortSignal): Promise<number[]> {
-    return this.#request(`read ${space} ${address} x ${count}`, signal, async (client) => {
-      checkCount(space, count, LIMITS.read)
-      switch (space) {
-        case 'coil':
-          return bits((await client.readCoils(address, count)).data, count)
-        case 'discrete':
-          return bits((await client.readDiscreteInputs(address, count)).data, count)
-        case 'holding':
-          return (await client.readHoldingRegisters(address, count)).data
-        case 'input':
-          return (await client.readInputRegisters(address, count)).data
-        case 'bus':
-          throw notPermitted(`Modbus has no ${space} space`)
-      }
-    })
+    return this.#request(`read ${space} ${address} x ${count}`, signal, (client) =>
+      readRegisters(client, space, address, count)
+    )
   }
 
   write(
@@ -124,27 +101,17 @@ class ModbusLink implements RegisterLink {
     values: readonly number[],
     signal: AbortSignal
   ): Promise<void> {
-    return this.#request(`write ${space} ${address} x ${values.length}`, signal, async (client) => {
-      checkCount(space, values.length, LIMITS.write)
-      const states = values.map((value) => value !== 0)
-      if (space === 'coil' && states.length === 1) await client.writeCoil(address, states[0]!)
-      else if (space === 'coil') await client.writeCoils(address, states)
-      else if (space === 'holding' && values.length === 1) await client.writeRegister(address, values[0]!)
-      else if (space === 'holding') await client.writeRegisters(address, [...values])
-      else throw notPermitted(`Modbus cannot write to the ${space} space`)
-    })
+    return this.#request(`write ${space} ${address} x ${values.length}`, signal, (client) =>
+      writeRegisters(client, space, address, values)
+    )
   }
 
   modify(): Promise<number> {
-    return Promise.reject(notPermitted('Modbus has no step that reads, modifies and tells the value before'))
+    return Promise.reject(noModify())
   }
 
   identification(signal: AbortSignal): Promise<readonly string[]> {
-    return this.#request('identification (43/14)', signal, async (client) => {
-      const BASIC = 1
-      // Declared as an array; it is an object with the object ids as keys.
-      return Object.values((await client.readDeviceIdentification(BASIC, 0)).data)
-    })
+    return this.#request('identification (43/14)', signal, readIdentification)
   }
 
   async #request<T>(
@@ -158,7 +125,7 @@ class ModbusLink implements RegisterLink {
         this.#clock.within(`${this.url} ${name}`, REQUEST_LIMIT, () => work(this.#client!), signal)
       )
     } catch (error) {
-      const failure = asSpillwayError(this.url, name, error)
+      const failure = asModbusError(this.url, name, error)
       const isAnswer = failure.code === ErrorCode.refused || failure.code === ErrorCode.notPermitted
       if (!isAnswer && socket !== undefined) this.#lose(socket, failure.message)
       throw failure
@@ -178,36 +145,5 @@ function connected(socket: Socket): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.once('connect', resolve)
     socket.on('error', reject)
-  })
-}
-
-function checkCount(space: RegisterSpace, count: number, limit: { registers: number; bits: number }): void {
-  const most = space === 'coil' || space === 'discrete' ? limit.bits : limit.registers
-  if (!Number.isInteger(count) || count < 1 || count > most)
-    throw notPermitted(`a Modbus request carries 1 to ${most} of ${space}, not ${count}`)
-}
-
-/** The answer comes in whole bytes; what is beyond `count` is padding. */
-function bits(states: readonly boolean[], count: number): number[] {
-  return states.slice(0, count).map(Number)
-}
-
-function notPermitted(message: string): SpillwayError {
-  return new SpillwayError(ErrorCode.notPermitted, message)
-}
-
-function asSpillwayError(url: string, request: string, error: unknown): SpillwayError {
-  if (error instanceof SpillwayError) return error
-  const code = (error as { modbusCode?: unknown }).modbusCode
-  if (typeof code === 'number') {
-    const name = EXCEPTIONS[code] ?? `exception-${code}`
-    return new SpillwayError(ErrorCode.refused, `${url}: ${request} refused: ${name} (exception ${code})`, {
-      request,
-      got: name
-    })
-  }
-  return new SpillwayError(ErrorCode.protocol, `${url}: ${request}: ${sentence(error)}`, {
-    request,
-    cause: error
   })
 }

@@ -25,6 +25,8 @@ export interface SimContext {
   readonly machine: Machine
   /** time in the hall */
   utc(): Date
+  /** What another device really does, for one that feels it; not while the hall is being made. Absent: there is no other. */
+  truthOf?(id: string): unknown
 }
 
 export type MakeSimDevice = (config: DeviceConfig, context: SimContext) => SimDevice

@@ -4,11 +4,13 @@ import { ErrorCode, sentence, SpillwayError } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
 import type { Face, SimDevice, SimFault } from '../device/face.ts'
 import { serveIpbus } from './ipbus-udp.ts'
+import { serveModbusRtu } from './modbus-rtu.ts'
 import { serveModbus } from './modbus-tcp.ts'
 import { serveTopics } from './mqtt.ts'
 import { serveNodes } from './opcua.ts'
 import { servePty } from './pty.ts'
 import { serveTcp } from './tcp.ts'
+import { serveUdp } from './udp.ts'
 import type { Wire } from './wire.ts'
 
 /** device id -> face -> URL */
@@ -63,7 +65,7 @@ export async function serveDevices(
   }
   const links: Record<string, Partial<Record<'control' | 'data', string>>> = {}
   groups.forEach((group, i) => {
-    for (const { deviceId, faceName } of group) (links[deviceId] ??= {})[faceName] = wires[i]!.url
+    for (const served of group) (links[served.deviceId] ??= {})[served.faceName] = urlOf(wires[i]!, served)
   })
   return {
     links,
@@ -99,18 +101,20 @@ function facesOf(devices: readonly SimDevice[], configs: readonly DeviceConfig[]
   })
 }
 
-/** Publishers with one broker URL share the broker, variables with one server URL the server. */
+/** Publishers with one broker URL share the broker, variables with one server URL the server, units their line. */
 function groupByWire(faces: readonly Served[]): Served[][] {
   const shared = new Map<string, Served[]>()
   const groups: Served[][] = []
   for (const served of faces) {
-    const isShared = served.face.kind === 'topics' || served.face.kind === 'nodes'
-    const known = isShared ? shared.get(served.planned) : undefined
+    const isRtu = served.planned.startsWith(RTU)
+    const isShared = isRtu || served.face.kind === 'topics' || served.face.kind === 'nodes'
+    const place = isRtu ? served.planned.split('?')[0]! : served.planned
+    const known = isShared ? shared.get(place) : undefined
     if (known !== undefined) known.push(served)
     else {
       const group = [served]
       groups.push(group)
-      if (isShared) shared.set(served.planned, group)
+      if (isShared) shared.set(place, group)
     }
   }
   return groups
@@ -131,6 +135,15 @@ async function serveGroup(group: readonly Served[], options: ServeDevicesOptions
   return serve(group, undefined, options)
 }
 
+const RTU = 'modbus+serial:'
+
+const unitOf = (planned: string): number => Number(new URL(planned).searchParams.get('unit') ?? 1)
+
+/** A line is one wire; its units are told apart by number. */
+function urlOf(wire: Wire, { planned }: Served): string {
+  return planned.startsWith(RTU) ? `${wire.url}&unit=${unitOf(planned)}` : wire.url
+}
+
 const sameScheme = (a: string, b: string): boolean => a.split('://')[0] === b.split('://')[0]
 
 /** @param at where; absent: anywhere */
@@ -148,16 +161,23 @@ function serve(
       ErrorCode.configuration,
       `${deviceId}: face '${faceName}' cannot be served at ${planned}`,
       {
-        hint: 'schemes: tcp, serial (bytes), ipbus+udp, modbus+tcp (registers), mqtt (topics), opc.tcp (nodes)'
+        hint: 'schemes: tcp, serial, udp (bytes), ipbus+udp, modbus+tcp, modbus+serial (registers), mqtt (topics), opc.tcp (nodes)'
       }
     )
   switch (face.kind) {
     case 'bytes':
       if (scheme === 'tcp:') return serveTcp(face, { port })
+      if (scheme === 'udp:') return serveUdp(face, { port })
       if (scheme !== 'serial:') throw mismatch()
       return servePty(face, serialOptions(url, options.folder, `${deviceId}.tty`))
     case 'registers':
       if (scheme === 'ipbus+udp:') return serveIpbus(face, { port })
+      if (scheme === RTU) {
+        const units = group.flatMap((one) =>
+          one.face.kind === 'registers' ? [[unitOf(one.planned), one.face] as const] : []
+        )
+        return serveModbusRtu(new Map(units), serialOptions(url, options.folder, `${deviceId}.tty`))
+      }
       if (scheme !== 'modbus+tcp:') throw mismatch()
       return serveModbus(face, { port })
     case 'topics': {
