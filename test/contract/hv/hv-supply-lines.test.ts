@@ -1,0 +1,7 @@
+// The drivers of supplies that speak lines keep the family's contract on real wires: a serial line (a pty) and TCP. Both
+// clocks are hastened alike, the wires are not. (caen-n1470.test.ts has the serial line with XON/XOFF.)
+import { CAEN, ISEG, onTheWire } from './hv-bench.ts'
+import { hvSupplySuite } from './hv-supply.ts'
+
+hvSupplySuite('iseg-scpi on a serial line', () => onTheWire(ISEG, 'serial'))
+hvSupplySuite('caen-n1470 on TCP', () => onTheWire(CAEN, 'tcp'))

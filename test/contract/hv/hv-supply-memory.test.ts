@@ -1,0 +1,8 @@
+// Every high-voltage driver keeps the family's contract against its twin in memory, under virtual time. Both ends were
+// written from docs/hardware alone.
+import { CAEN, CRATE, inMemory, ISEG } from './hv-bench.ts'
+import { hvSupplySuite } from './hv-supply.ts'
+
+hvSupplySuite('iseg-scpi in memory', () => inMemory(ISEG))
+hvSupplySuite('caen-n1470 in memory', () => inMemory(CAEN))
+hvSupplySuite('opcua-crate in memory', () => inMemory(CRATE))
