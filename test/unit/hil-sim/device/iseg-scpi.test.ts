@@ -1,11 +1,12 @@
 /**
  * The simulated iseg supply against its manual: golden transcripts, and its physics by the hand of the clock.
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { makeIsegScpi } from '../../../../hil-sim/device/iseg-scpi/iseg-scpi.ts'
 import { formatNumber, parseChannels } from '../../../../hil-sim/device/iseg-scpi/scpi.ts'
+import { readTranscript } from '../../../golden/transcript.ts'
 import { makeSimBench, type SimBench, talkTo } from './sim-bench.ts'
 
 const channel = (number: number) => ({
@@ -32,20 +33,17 @@ describe('transcripts', () => {
       const bench = supply('off')
       const talk = talkTo(bench.device)
       const expectSilence = (): void => expect(talk.heard()).toBe('')
-      for (const line of readFileSync(new URL(file, golden), 'utf8').split('\n')) {
-        const [, mark, text = ''] = /^(>|<|@advance|@fault) (.*)$/.exec(line) ?? []
-        if (mark === undefined) continue
-        if (mark === '<') {
-          const pattern = /^\/(.*)\/$/.exec(text)?.[1]
+      for (const step of readTranscript(new URL(file, golden))) {
+        if (step.kind === 'hear') {
           const heard = talk.heard()
-          if (pattern === undefined) expect(heard, line).toBe(`${text}\r\n`)
-          else expect(heard, line).toMatch(new RegExp(`^${pattern}\r\n$`))
+          expect(heard, step.line).toMatch(/\r\n$/)
+          expect(heard.slice(0, -2), step.line).toMatch(step.answer)
           continue
         }
         expectSilence()
-        if (mark === '>') talk.say(`${text}\r\n`)
-        else if (mark === '@advance') bench.advance(Number(text))
-        else expect(bench.device.inject?.(JSON.parse(text) as { kind: string })).toBe(true)
+        if (step.kind === 'say') talk.say(`${step.text}\r\n`)
+        else if (step.kind === 'advance') bench.advance(step.seconds)
+        else expect(bench.device.inject?.(step.fault)).toBe(true)
       }
       expectSilence()
     })
