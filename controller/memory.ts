@@ -3,7 +3,7 @@
  * to the simulated devices in memory instead of by wires. A seed and a commit repeat a run to the byte.
  * The only file of the controller that knows the simulator.
  */
-import type { SpillSummary } from '../console/api/api.ts'
+import type { SignalSummary, SpillSummary } from '../console/api/api.ts'
 import type { Experiment } from '../config/schema.ts'
 import { isAborted } from '../core/clock.ts'
 import { ErrorCode, SpillwayError } from '../core/errors.ts'
@@ -46,6 +46,8 @@ export interface VirtualRunResult {
   readonly status: string
   /** the whole journal, a line per entry */
   readonly journal: string
+  /** of all devices, as they were at the end of the last run */
+  readonly signals: readonly SignalSummary[]
   /** what really happened in the hall */
   readonly truth: unknown
 }
@@ -157,8 +159,10 @@ export async function runVirtually(options: VirtualRun): Promise<VirtualRunResul
     await acquisition.run.start({ spills: options.spills })
     await ended(acquisition)
   }
+  let signals: readonly SignalSummary[]
   try {
     await clock.resolve(whole(), PATIENCE_PER_SPILL * (options.spills + 1))
+    signals = acquisition.fields().signals
   } finally {
     ending.abort()
     await clock.resolve(
@@ -172,6 +176,7 @@ export async function runVirtually(options: VirtualRun): Promise<VirtualRunResul
     state,
     status,
     journal: lines.join(''),
+    signals,
     truth: hall.truth()
   }
 }
