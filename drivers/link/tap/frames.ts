@@ -1,3 +1,4 @@
+import { ErrorCode } from '../../../core/errors.ts'
 import type { Direction, TapEvent } from './event.ts'
 import { lineFramer, slinkFramer } from './frames/bytes.ts'
 import type { Frame, StreamFramer } from './frames/frame.ts'
@@ -8,7 +9,7 @@ import type { Recording } from './recording.ts'
 import { told } from './told.ts'
 
 /** Protocols whose messages are read from the socket; the requests above it say the same in other words. */
-const ON_THE_WIRE = ['modbus+tcp', 'mqtt', 'ipbus+udp']
+const ON_THE_WIRE = ['modbus+tcp', 'mqtt', 'mqtts', 'ipbus+udp']
 const SLINK_MAGIC = 'SLNK'
 
 interface Framers {
@@ -45,10 +46,13 @@ export class FrameDecoder {
       case 'bytes':
         return this.#bytes('in', event.bytes)
       case 'failure':
+        if (this.#hasWire && event.error.code === ErrorCode.refused) return [] // the refusal is on the wire
         return [this.#frame('in', 'failure', `request ${event.id}: ${event.error.message}`)]
       case 'request':
         if (event.verb === 'write' && event.args[0] instanceof Uint8Array)
           return this.#bytes('out', event.args[0])
+        // what becomes of opening and closing is told by the state
+        if (event.verb === 'open' || event.verb === 'close') return []
         return this.#above('out', 'request', `${event.id}: ${told(event.verb, event.args)}`)
       case 'answer':
         return event.value === undefined
@@ -78,7 +82,9 @@ export class FrameDecoder {
 
   #wire(dir: Direction, bytes: Uint8Array): Frame[] {
     if (this.#scheme === 'ipbus+udp') return [ipbusFrame(dir, bytes)]
-    this.#framers ??= this.#scheme === 'mqtt' ? mqtt() : { out: modbusFramer('out'), in: modbusFramer('in') }
+    this.#framers ??= this.#scheme.startsWith('mqtt')
+      ? mqtt()
+      : { out: modbusFramer('out'), in: modbusFramer('in') }
     return this.#framers[dir].push(bytes)
   }
 

@@ -53,7 +53,8 @@ export class WireTap {
         remote: [socket.remoteAddress ?? '', socket.remotePort ?? 0]
       }))
     const flush = (): void => {
-      if (pieces.length === 0) return
+      // what is written before the connection is there goes out with it
+      if (pieces.length === 0 || (socket.connecting === true && connection === undefined)) return
       const bytes = Buffer.concat(pieces)
       pieces = []
       opened().bytes('out', bytes)
@@ -72,10 +73,14 @@ export class WireTap {
       opened().bytes('in', bytes)
     })
     socket.once('close', () => {
-      flush()
+      if (connection !== undefined) flush()
       connection?.closed()
     })
-    if (socket.connecting === true) socket.once('connect', () => void opened())
+    if (socket.connecting === true)
+      socket.once('connect', () => {
+        opened()
+        flush()
+      })
     else opened()
   }
 }
