@@ -18,6 +18,7 @@ import { deviceLog, makeLog } from './log.ts'
 import { makeDataPlane } from './data-plane.ts'
 import { readArguments, readLinks } from './process-arguments.ts'
 import { slowUrl } from './process-registry.ts'
+import type { Participant } from './run/run-control.ts'
 import { LiveFeed } from './server/live-feed.ts'
 import { listen, makeServer } from './server/server.ts'
 import { SlowClient } from './slow-control/slow-client.ts'
@@ -28,7 +29,9 @@ import { endOnFailure } from './start-failure.ts'
 
 const DEFAULT_PORT = 8064
 /** how long a first start waits for devices that are still coming up */
-const START_PATIENCE = seconds(30)
+const START_PATIENCE = seconds(15)
+/** of which this much in silence */
+const START_SILENCE = seconds(3)
 const FEED_EVERY = milliseconds(250)
 const HISTOGRAMS_EVERY = milliseconds(2000)
 const CLOSE_LIMIT = seconds(8)
@@ -131,11 +134,19 @@ process.on('unhandledRejection', (error) => log.error({ why: sentence(error) }, 
 /** Starts as soon as the devices are there; says why when they do not come. */
 async function autostart(): Promise<void> {
   const until = clock.now() + START_PATIENCE
-  const isMissing = (): boolean =>
-    acquisition.participants().some((p) => p.role !== 'optional' && !p.isConnected)
+  const sayFrom = clock.now() + START_SILENCE
+  let isSaid = false
+  const missing = (): Participant[] =>
+    acquisition.participants().filter((p) => p.role !== 'optional' && !p.isConnected)
   const optionalComing = (): boolean => acquisition.participants().some((p) => !p.isConnected)
-  while (isMissing() && clock.now() < until)
+  while (missing().length > 0 && clock.now() < until) {
+    if (!isSaid && clock.now() > sayFrom) {
+      isSaid = true
+      const devices = missing().map(({ id, trouble }) => `${id} (${trouble})`)
+      tell({ kind: 'say', text: `waiting for ${devices.join('; ')}` })
+    }
     await clock.sleep('wait for devices', milliseconds(100), ending.signal)
+  }
   // An optional device that is just slow to come up should not mark the run.
   const grace = clock.now() + seconds(5)
   while (optionalComing() && clock.now() < grace)

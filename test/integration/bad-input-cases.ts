@@ -303,6 +303,7 @@ const base = loadExperiment('na64mu-2022')
 export interface PlayOptions {
   readonly muons?: number
   readonly spills?: number
+  readonly seed?: number
   readonly cycle?: 'fast' | 'real'
   /** of one device, in place of its own */
   readonly role?: readonly [device: string, DeviceRole]
@@ -316,7 +317,7 @@ export function play(faults: readonly FaultInput[], options: PlayOptions = {}): 
       ...base,
       devices: base.devices.map((d) => (d.id === changed && role !== undefined ? { ...d, role } : d))
     },
-    seed: SEED,
+    seed: options.seed ?? SEED,
     cycle: options.cycle ?? 'fast',
     spills: options.spills ?? 6,
     scenario: {

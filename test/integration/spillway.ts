@@ -243,6 +243,14 @@ export class DataFolder {
       .map((line) => JSON.parse(line) as { msg: string; child?: ProcessName; pid?: number })
   }
 
+  /** Resolves when a supervisor has noted that of its process. */
+  noted(name: ProcessName, what: string): Promise<void> {
+    return clock.within(`${name} ${what}`, PATIENCE, async (signal) => {
+      while (!this.notes().some(({ child, msg }) => child === name && msg === what))
+        await clock.sleep('look again', milliseconds(20), signal)
+    })
+  }
+
   /** id of the process of that name which was started last */
   pid(name: ProcessName): number {
     const started = this.notes().filter((note) => note.child === name && note.msg === 'started')
