@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { makeIsegScpi } from '../../../../hil-sim/device/iseg-scpi/iseg-scpi.ts'
 import { formatNumber, parseChannels } from '../../../../hil-sim/device/iseg-scpi/scpi.ts'
-import { readTranscript } from '../../../golden/transcript.ts'
+import { readTranscript, replyPattern } from '../../../golden/transcript.ts'
 import { makeSimBench, type SimBench, talkTo } from './sim-bench.ts'
 
 const channel = (number: number) => ({
@@ -33,17 +33,15 @@ describe('transcripts', () => {
       const bench = supply('off')
       const talk = talkTo(bench.device)
       const expectSilence = (): void => expect(talk.heard()).toBe('')
-      for (const step of readTranscript(new URL(file, golden))) {
-        if (step.kind === 'hear') {
-          const heard = talk.heard()
-          expect(heard, step.line).toMatch(/\r\n$/)
-          expect(heard.slice(0, -2), step.line).toMatch(step.answer)
+      for (const { kind, text, line } of readTranscript(new URL(file, golden))) {
+        if (kind === 'hear') {
+          expect(talk.heard(), line).toMatch(replyPattern(text))
           continue
         }
         expectSilence()
-        if (step.kind === 'say') talk.say(`${step.text}\r\n`)
-        else if (step.kind === 'advance') bench.advance(step.seconds)
-        else expect(bench.device.inject?.(step.fault)).toBe(true)
+        if (kind === 'say') talk.say(`${text}\r\n`)
+        else if (kind === 'advance') bench.advance(Number(text))
+        else expect(bench.device.inject?.(JSON.parse(text) as { kind: string })).toBe(true)
       }
       expectSilence()
     })
