@@ -22,7 +22,7 @@ import { RunBook, type RunRecords } from './run/run-book.ts'
 import { type Participant, RunControl } from './run/run-control.ts'
 import { type Condition, isAcquiring, permitted } from './run/run-state.ts'
 import { deviceSummary, signalsOf } from './slow-control/slow-status.ts'
-import { SpillSequencer } from './spill/spill-sequencer.ts'
+import { type SpillPhase, SpillSequencer } from './spill/spill-sequencer.ts'
 import { triggerSettings } from './trigger/trigger-settings.ts'
 
 /** What slow control tells, whichever way it is reached. */
@@ -63,6 +63,10 @@ export class Acquisition {
   readonly sequencer: SpillSequencer
   readonly readout: Readout
   readonly #connected = new Map<string, boolean>()
+  /** the extraction that goes on began in a run */
+  #isSpillDue = false
+  /** spills that had begun when the last extraction ended */
+  #spillsOpened = 0
 
   constructor(options: AcquisitionOptions) {
     this.#o = options
@@ -129,6 +133,7 @@ export class Acquisition {
       keeper.device.onState(() => this.devicesChanged())
       keeper.start()
     }
+    this.sequencer.onPhase((phase) => this.#watchExtractions(phase))
     // without a run, or when its data were faster than its end mark, there is nothing to drain
     this.sequencer.onPhase((phase) => {
       if (phase === 'draining' && !this.readout.isBusy) this.sequencer.drained()
@@ -252,6 +257,17 @@ export class Acquisition {
         ...(answer === true ? {} : { why: answer })
       }))
     }
+  }
+
+  /** An extraction in a run must open a spill: else nobody would ever miss its muons. */
+  #watchExtractions(phase: SpillPhase): void {
+    if (phase === 'extracting') this.#isSpillDue = this.run.wantsSpills
+    if (phase !== 'draining') return
+    const { spillsOpened } = this.readout
+    if (this.#isSpillDue && this.run.wantsSpills && spillsOpened === this.#spillsOpened)
+      this.run.addCondition('incomplete', 'an extraction brought no data: nobody sent a start of spill')
+    this.#spillsOpened = spillsOpened
+    this.#isSpillDue = false
   }
 
   #sinceExtraction(): number {

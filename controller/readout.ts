@@ -101,6 +101,7 @@ export class Readout implements RunReadout {
   #paused = new Set<number>()
   #forced: { condition: Condition; reason: string } | undefined
   #closing: Promise<void> | undefined
+  #spillsOpened = 0
   /** raw files of the run that is open */
   file: string | undefined
 
@@ -136,6 +137,11 @@ export class Readout implements RunReadout {
   /** events of the open spill so far */
   get eventsOfSpill(): number {
     return this.builder.isSpillOpen ? this.builder.events : 0
+  }
+
+  /** spills that ever began to bring data */
+  get spillsOpened(): number {
+    return this.#spillsOpened
   }
 
   /** a spill is open, or being closed */
@@ -228,6 +234,7 @@ export class Readout implements RunReadout {
 
   #spillOpened(spill: number): void {
     const { clock, journal } = this.#o
+    this.#spillsOpened++
     this.#openSince = this.#lastProgress = clock.now()
     this.#spillTime = Math.floor(clock.utc().getTime() / 1000)
     journal.write('spill-open', { spill })

@@ -66,6 +66,8 @@ export class EventBuilder implements FragmentSink {
   #run = 0
   #eventsBefore = 0
   #lastSpill = 0
+  /** numbers of spills that the run has had: 1 */
+  readonly #used = new Uint8Array(limits.spillNumberMax + 1)
   #isOpen = false
   #spill = 0
   #cycle = 0
@@ -127,6 +129,7 @@ export class EventBuilder implements FragmentSink {
     this.#run = run
     this.#eventsBefore = 0
     this.#lastSpill = 0
+    this.#used.fill(0)
     for (const account of this.#accounts) account.beginRun()
   }
 
@@ -147,6 +150,7 @@ export class EventBuilder implements FragmentSink {
     if (this.#isOpen && spill === this.#spill) return
     assert(!this.#isOpen, `spill ${spill} opened in spill ${this.#spill}`)
     this.#isOpen = true
+    this.#used[spill] = 1
     this.#areStartsExpected = false
     this.#spill = spill
     this.#cycle = cycle
@@ -173,8 +177,8 @@ export class EventBuilder implements FragmentSink {
       account.hasStarted = true
       return
     }
-    const isPossible = spill > this.#lastSpill && spill <= limits.spillNumberMax && this.#run > 0
-    if (!isPossible || !this.#mayBegin(account, spill)) {
+    const isPossible = spill >= 1 && spill <= limits.spillNumberMax && this.#used[spill] === 0
+    if (this.#run === 0 || !isPossible || !this.#mayBegin(account, spill)) {
       account.countFault('spill-number', 1)
       return
     }
@@ -190,10 +194,11 @@ export class EventBuilder implements FragmentSink {
   /**
    * The trigger crate counts the spills. Others, whose word may come earlier on their own wires, are believed
    * when they begin the next one, and the present one has ended for somebody: a board that miscounts, or sees a
-   * start that is none, ends the spill of nobody else.
+   * start that is none, ends the spill of nobody else. A crate that has miscounted may come back to its count.
    */
   #mayBegin(account: SourceAccount, spill: number): boolean {
-    if (!this.#hasCrate || account.source.format === 'trigger') return true
+    if (account.source.format === 'trigger') return true
+    if (!this.#hasCrate) return spill > this.#lastSpill
     if (!this.#isOpen) return spill === this.#lastSpill + 1
     return spill === this.#spill + 1 && this.#accounts.some(({ record }) => record !== undefined)
   }

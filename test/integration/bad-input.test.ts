@@ -97,6 +97,27 @@ describe('bad input from the machine', () => {
   })
 })
 
+describe('an extraction of which nobody tells', () => {
+  it('is missed by the run, and by nothing else', async () => {
+    const clean = await cleanRun()
+    const silent = [BOARD, 'msadc-hcal', 'msadc-counters', CRATE].map((device) => ({
+      ...{ device, kind: 'no-start-of-spill', at: { spill: 2 } }
+    }))
+    const run = await play(silent, { spills: 3 })
+    expect(run.state, run.status).toBe('configured')
+    expect(run.spills.map(({ spill }) => spill)).toEqual([1, 3, 4])
+    expect(run.runs[0]!.condition).toEqual(['tainted', 'incomplete', 'simulated'])
+    expect(run.journal).toContain('an extraction brought no data')
+    // what came without a spill is counted, in the next one
+    const sent = clean.spills[1]!.eventsBuilt
+    for (const source of run.spills[1]!.sources)
+      expect(source.faults).toEqual({ 'no-spill': sent, 'record-spill': 1 })
+    expect(timeless({ ...run.spills[2]!, condition: [] })).toEqual(
+      timeless({ ...clean.spills[3]!, condition: [] })
+    )
+  })
+})
+
 describe('a device that goes away', () => {
   it.each(ROLE_CASES.map((one) => [`${one.what}, ${one.role}`, one] as const))('%s', async (_, one) => {
     const [run, clean] = [await playRole(one), await cleanRun()]

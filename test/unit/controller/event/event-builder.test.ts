@@ -454,6 +454,11 @@ describe('waiting and holding back', () => {
     bench.builder.startOfSpill(TRIGGER, 7, 0)
     expect(bench.builder.spill).toBe(7)
     expect(overruns).toEqual([1, 2])
+    bench.builder.closeSpill()
+    bench.builder.startOfSpill(TRIGGER, 2, 0)
+    expect(bench.builder.isSpillOpen).toBe(false)
+    bench.builder.startOfSpill(TRIGGER, 3, 0)
+    expect(bench.builder.spill).toBe(3)
   })
 
   it('does not open a spill a second time for a source that comes after its end', () => {
