@@ -1,4 +1,4 @@
-import { signal, useComputed } from '@preact/signals'
+import { signal } from '@preact/signals'
 import type { SpillSummary } from '../../api/api.ts'
 import { countText } from '../logic/format.ts'
 import { isLoss, LEDGER_COLUMNS, reasonText, verdictOf } from '../logic/spill-verdict.ts'
@@ -99,7 +99,6 @@ function SpillStrip({ list, shown }: { list: readonly SpillSummary[]; shown: Spi
 }
 
 function LedgerTable({ spill }: { spill: SpillSummary }) {
-  const rows = useComputed(() => spill.sources)
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label={`Ledger of spill ${spill.spill}`}>
       <table class="ledger">
@@ -115,7 +114,7 @@ function LedgerTable({ spill }: { spill: SpillSummary }) {
           </tr>
         </thead>
         <tbody>
-          {rows.value.map((source) => (
+          {spill.sources.map((source) => (
             <tr key={source.source}>
               <th scope="row">
                 {source.device} <span class="muted">{source.source}</span>

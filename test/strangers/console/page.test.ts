@@ -309,6 +309,8 @@ describe.skipIf(executablePath === undefined)('shift page', () => {
     expect(await text('spill-line')).toMatch(/spill 25, .*hcal-adc sent no end-of-spill record/)
     await page.keyboard.press('Enter')
     await page.getByRole('heading', { name: 'Ledger of spill 25' }).waitFor()
+    const row = region('Ledger of spill 25').getByRole('row', { name: /^hcal-adc/ })
+    expect(await row.innerText()).toMatch(/–[\s\S]*open/)
     await page.getByRole('button', { name: 'Show the last spill' }).click()
     await page.getByRole('heading', { name: 'Ledger of spill 37, the last' }).waitFor()
     expect(server.commands).toEqual([])

@@ -110,7 +110,10 @@ export function running(): Snapshot {
   spills[7] = spillSummary(25, {
     condition: ['simulated', 'incomplete'],
     reasons: ['hcal-adc sent no end-of-spill record'],
-    closed: false
+    closed: false,
+    sources: spillSummary(25).sources.map((source) =>
+      source.device === 'hcal-adc' ? { ...source, sent: null, lost: null, closed: false } : source
+    )
   })
   spills[12] = spillSummary(30, { condition: ['simulated', 'degraded'], reasons: ['veto-adc was lost'] })
   return {
