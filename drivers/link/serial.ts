@@ -1,7 +1,7 @@
 import type { SerialPort } from 'serialport'
 import type { Clock } from '../../core/clock.ts'
 import { ErrorCode, sentence, SpillwayError } from '../../core/errors.ts'
-import { seconds } from '../../core/units.ts'
+import { milliseconds, seconds } from '../../core/units.ts'
 import type { ByteLink } from './link.ts'
 import { disconnected, LinkState } from './link-state.ts'
 import { type LinkUrl, numberOption, parseLinkUrl, wordOption } from './link-url.ts'
@@ -10,6 +10,10 @@ const OPEN_LIMIT = seconds(5)
 /** A far end that takes no bytes for this long (flow control, a full pty) is gone. */
 const WRITE_LIMIT = seconds(2)
 const CLOSE_LIMIT = seconds(2)
+/** A write that is not through by now is held up by flow control. */
+const HELD_UP = milliseconds(20)
+/** readable, writable, disconnected: what the library's poller can look for */
+const ALL_EVENTS = 0b111
 
 /**
  * A serial line: `serial:///dev/ttyUSB0?baudRate=9600`, further options `dataBits`, `stopBits`, `parity`,
@@ -90,7 +94,11 @@ class SerialLink implements ByteLink {
   async write(bytes: Uint8Array): Promise<void> {
     try {
       await this.#state.whileOpen(() =>
-        this.#clock.within(`write ${this.url}`, WRITE_LIMIT, () => writePort(this.#port!, bytes))
+        this.#clock.within(`write ${this.url}`, WRITE_LIMIT, (inner) => {
+          const port = this.#port!
+          this.#watchHeldUp(port, inner).catch(() => undefined) // ends with the write
+          return writePort(port, bytes)
+        })
       )
     } catch (error) {
       if (this.#port !== undefined) this.#lose(this.#port, `cannot write: ${sentence(error)}`)
@@ -119,6 +127,20 @@ class SerialLink implements ByteLink {
     this.#state.set(false, 'closed')
     // a close that never ends leaves the descriptor to the system; there is nothing more to do about it
     await this.#clock.within(`close ${this.url}`, CLOSE_LIMIT, () => closed).catch(() => undefined)
+  }
+
+  /**
+   * The library's poller forgets that it waits to write when it is asked to wait for reading (poller.cpp gives
+   * uv_poll_start the newest events only): a write held up by XOFF would go on when the next byte comes in, not at XON.
+   */
+  async #watchHeldUp(port: SerialPort, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await this.#clock.sleep(`write ${this.url}`, HELD_UP, signal)
+      // a closed port has no poller to ask
+      if (port !== this.#port) return
+      const binding = port.port
+      if (binding !== undefined && 'poller' in binding) binding.poller.poll(ALL_EVENTS)
+    }
   }
 
   /**
