@@ -1,10 +1,9 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ErrorCode, SpillwayError } from '../../core/errors.ts'
-import { freePort } from './free-port.ts'
+import { freePort, takesConnections } from './free-port.ts'
 
 export interface SecureBrokerPrograms {
   readonly mosquitto: string
@@ -141,14 +140,3 @@ export class SecureBroker {
 }
 
 const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
-
-function takesConnections(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
-    socket.on('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.on('error', () => setImmediate(resolve, false))
-  })
-}

@@ -1,30 +1,24 @@
 // The MQTT link keeps the contract of topic links with MQTT 5 and a broker that nobody here wrote: mosquitto, which is
-// killed and started again. Skipped where it is not installed.
+// killed and started again.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connectAsync } from 'mqtt'
-import { describe, it } from 'vitest'
-import { SystemClock } from '../../../core/clock.ts'
-import { makeMqttLink } from '../../../drivers/link/mqtt.ts'
-import { topicLinkSuite } from './topic-link-suite.ts'
+import { SystemClock } from '../../core/clock.ts'
+import { makeMqttLink } from '../../drivers/link/mqtt.ts'
+import { topicLinkSuite } from '../contract/link/topic-link-suite.ts'
+import { freePort, takesConnections } from './free-port.ts'
+import { describeWith, program } from './programs.ts'
 
-const PROGRAM = ['/usr/sbin/mosquitto', '/usr/bin/mosquitto'].find((path) => existsSync(path))
-
-if (PROGRAM === undefined) {
-  describe('a topic link over MQTT 5', () => {
-    it.skip('with mosquitto, which is not installed', () => undefined)
-  })
-} else {
+describeWith('the contract of topic links', { mosquitto: program('mosquitto') }, ({ mosquitto }) => {
   topicLinkSuite('over MQTT 5 with mosquitto', async () => {
     const port = await freePort()
     const url = `mqtt://127.0.0.1:${port}`
     const folder = mkdtempSync(join(tmpdir(), 'mosquitto-'))
     const file = join(folder, 'mosquitto.conf')
     writeFileSync(file, `listener ${port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\n`)
-    let broker = await start(PROGRAM, file, port)
+    let broker = await start(mosquitto, file, port)
     const other = () => connectAsync(url, { protocolVersion: 5 })
     // made here, so that the subscription stands before anything is published
     const listener = await other()
@@ -44,7 +38,7 @@ if (PROGRAM === undefined) {
         }),
       breakOff: () => stop(broker),
       repair: async () => {
-        broker = await start(PROGRAM, file, port)
+        broker = await start(mosquitto, file, port)
       },
       end: async () => {
         listener.end(true)
@@ -53,33 +47,12 @@ if (PROGRAM === undefined) {
       }
     }
   })
-}
+})
 
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer()
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number }
-      probe.close(() => resolve(port))
-    })
-  })
-}
-
-async function start(program: string, file: string, port: number): Promise<ChildProcess> {
-  const broker = spawn(program, ['-c', file], { stdio: 'ignore' })
-  while (!(await answers(port))) if (broker.exitCode !== null) break
+async function start(path: string, file: string, port: number): Promise<ChildProcess> {
+  const broker = spawn(path, ['-c', file], { stdio: 'ignore' })
+  while (!(await takesConnections(port))) if (broker.exitCode !== null) break
   return broker
-}
-
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
-    socket.on('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.on('error', () => setImmediate(resolve, false))
-  })
 }
 
 function stop(broker: ChildProcess): Promise<void> {
