@@ -11,7 +11,7 @@ import type { Clock } from '../core/clock.ts'
 import { ErrorCode, sentence, SpillwayError } from '../core/errors.ts'
 import type { Journal } from '../core/journal.ts'
 import type { Log } from '../core/log.ts'
-import { milliseconds } from '../core/units.ts'
+import { milliseconds, type RunNs } from '../core/units.ts'
 import type { BlockProcessor } from './block-processor.ts'
 import type { DaqDevices } from './devices.ts'
 import type { BlockPool } from './event/block-pool.ts'
@@ -65,7 +65,8 @@ export class Acquisition {
   readonly #connected = new Map<string, boolean>()
   /** the extraction that goes on began in a run */
   #isSpillDue = false
-  /** spills that had begun when the last extraction ended */
+  #extractionEnded: RunNs | undefined
+  /** spills that had begun then */
   #spillsOpened = 0
 
   constructor(options: AcquisitionOptions) {
@@ -95,7 +96,7 @@ export class Acquisition {
       dataOf,
       monitor: options.monitor,
       lines: experiment.trigger.lines,
-      sinceExtraction: () => (this.sequencer.phase === 'extracting' ? undefined : this.#sinceExtraction()),
+      extractionEnded: () => this.#extractionEnded,
       drainNs: milliseconds(experiment.spill.drainMs),
       timingOddities: () => this.sequencer.takeOddities(),
       isBeamExpected: experiment.spill.source === 'sps',
@@ -263,16 +264,12 @@ export class Acquisition {
   #watchExtractions(phase: SpillPhase): void {
     if (phase === 'extracting') this.#isSpillDue = this.run.wantsSpills
     if (phase !== 'draining') return
+    this.#extractionEnded = this.#o.clock.now()
     const { spillsOpened } = this.readout
     if (this.#isSpillDue && this.run.wantsSpills && spillsOpened === this.#spillsOpened)
       this.run.addCondition('incomplete', 'an extraction brought no data: nobody sent a start of spill')
     this.#spillsOpened = spillsOpened
     this.#isSpillDue = false
-  }
-
-  #sinceExtraction(): number {
-    // The mark may be late or lost while data flow already: only a phase that follows an extraction counts.
-    return this.sequencer.phase === 'draining' ? this.sequencer.inPhase : 0
   }
 
   #expectedSources(): Map<number, boolean> {

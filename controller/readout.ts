@@ -45,8 +45,8 @@ export interface ReadoutOptions {
   readonly monitor: Monitor
   /** trigger line numbers and names, for the summary */
   readonly lines: readonly { readonly line: number; readonly name: string }[]
-  /** how long ago extraction ended; undefined while it goes on */
-  readonly sinceExtraction: () => number | undefined
+  /** when extraction ended last; undefined: not yet */
+  readonly extractionEnded: () => RunNs | undefined
   readonly drainNs: number
   /** what was odd about the machine's marks since this was asked last */
   readonly timingOddities: () => readonly string[]
@@ -95,9 +95,11 @@ export class Readout implements RunReadout {
   #stop = new AbortController()
   #openSince: RunNs | undefined
   #waitedSince: RunNs | undefined
+  /** extraction of the open spill */
+  #endedAt: RunNs | undefined
   #spillTime = 0
   #lastProgress: RunNs = 0
-  #lastFragments = 0
+  #lastTaken = 0
   #paused = new Set<number>()
   #forced: { condition: Condition; reason: string } | undefined
   #closing: Promise<void> | undefined
@@ -197,8 +199,8 @@ export class Readout implements RunReadout {
     while (!isAborted(signal)) {
       await clock.sleep('readout', TICK, signal).catch(() => undefined)
       if (isAborted(signal) || !this.builder.isSpillOpen) continue
-      if (this.builder.fragments !== this.#lastFragments) {
-        this.#lastFragments = this.builder.fragments
+      if (this.builder.taken !== this.#lastTaken) {
+        this.#lastTaken = this.builder.taken
         this.#lastProgress = clock.now()
       }
       if (this.#paused.size > 0 && clock.now() - this.#lastProgress > STALL) {
@@ -225,11 +227,12 @@ export class Readout implements RunReadout {
 
   #isOverdue(): boolean {
     if (this.#openSince === undefined) return false
-    const isOpenFor = this.#o.clock.now() - this.#openSince
-    const after = this.#o.sinceExtraction()
-    // a spill may begin before the mark of its start tells that the last extraction is history
-    if (after !== undefined && Math.min(after, isOpenFor) > this.#o.drainNs) return true
-    return isOpenFor > SPILL_LIMIT
+    const now = this.#o.clock.now()
+    const ended = this.#o.extractionEnded()
+    // the first end that the spill sees is its own, whatever the machine does then
+    if (ended !== undefined && ended > this.#openSince) this.#endedAt ??= ended
+    if (this.#endedAt !== undefined && now - this.#endedAt > this.#o.drainNs) return true
+    return now - this.#openSince > SPILL_LIMIT
   }
 
   #spillOpened(spill: number): void {
@@ -334,7 +337,7 @@ export class Readout implements RunReadout {
 
   /** From here on the builder is free for the next spill. */
   #closeBooks(accepted?: number): SpillLedger {
-    this.#openSince = this.#waitedSince = undefined
+    this.#openSince = this.#waitedSince = this.#endedAt = undefined
     return this.builder.closeSpill(accepted)
   }
 

@@ -76,7 +76,7 @@ export class EventBuilder implements FragmentSink {
   #unknownSource = 0
   /** the spill was opened by a source, so that every other one should say its start too */
   #areStartsExpected = false
-  #fragments = 0
+  #taken = 0
   readonly #counts: RowCounts = { complete: 0, partial: 0 }
 
   constructor(options: EventBuilderOptions) {
@@ -113,9 +113,9 @@ export class EventBuilder implements FragmentSink {
     return this.#counts.complete + this.#counts.partial
   }
 
-  /** fragments that ever came: it stands still when nobody sends */
-  get fragments(): number {
-    return this.#fragments
+  /** fragments that ever came into a block: it stands still when nobody sends what is waited for */
+  get taken(): number {
+    return this.#taken
   }
 
   /** first event of the oldest block that is not closed */
@@ -164,6 +164,7 @@ export class EventBuilder implements FragmentSink {
     let expected = 0
     for (const account of this.#accounts) {
       account.open()
+      account.hasStarted = account.refusedStart === spill
       if (account.isExpected) expected++
     }
     this.#full = expected * this.#eventsPerBlock
@@ -179,6 +180,7 @@ export class EventBuilder implements FragmentSink {
     }
     const isPossible = spill >= 1 && spill <= limits.spillNumberMax && this.#used[spill] === 0
     if (this.#run === 0 || !isPossible || !this.#mayBegin(account, spill)) {
+      account.refusedStart = spill
       account.countFault('spill-number', 1)
       return
     }
@@ -210,7 +212,6 @@ export class EventBuilder implements FragmentSink {
       return
     }
     const account = this.#accounts[index]!
-    this.#fragments++
     if (!this.#isOpen) {
       account.countFault(spill === (this.#lastSpill & SPILL_BITS) ? 'after-close' : 'no-spill', 1)
       return
@@ -397,6 +398,7 @@ export class EventBuilder implements FragmentSink {
       account.drop('no-room')
       return false
     }
+    this.#taken++
     account.markSeen(event)
     block.raw.set(bytes, offset)
     block.header[BlockHeader.rawBytes] = offset + padded

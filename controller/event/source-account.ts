@@ -48,6 +48,8 @@ export class SourceAccount {
   record: EndOfSpillRecord | undefined
   /** its start-of-spill frame came */
   hasStarted = false
+  /** the start that it said last and was not believed: the crate may say the same a moment later */
+  refusedStart = 0
   isConnected = true
   isExpected = true
   /** asked to send nothing for now */

@@ -457,8 +457,12 @@ describe('waiting and holding back', () => {
     bench.builder.closeSpill()
     bench.builder.startOfSpill(TRIGGER, 2, 0)
     expect(bench.builder.isSpillOpen).toBe(false)
+    bench.builder.startOfSpill(A, 3, 0)
+    expect(bench.builder.isSpillOpen).toBe(false)
     bench.builder.startOfSpill(TRIGGER, 3, 0)
     expect(bench.builder.spill).toBe(3)
+    sendAll(bench, [A, TRIGGER], 1)
+    expect(bench.builder.closeSpill().sources[0]!.faults).toEqual({ 'spill-number': 1 })
   })
 
   it('does not open a spill a second time for a source that comes after its end', () => {
