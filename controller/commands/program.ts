@@ -1,5 +1,7 @@
 /** The words of the command line. Each command's work is in a file of its own and loaded only when it is asked for. */
 import { Argument, Command, InvalidArgumentError, Option } from 'commander'
+import type { DeviceOptions } from './device.ts'
+import { DEVICE_VERBS, type DeviceVerb } from './device/verbs.ts'
 import { reportFailure } from './output.ts'
 
 interface Common {
@@ -18,12 +20,14 @@ const wholeNumber =
     return value
   }
 
-function positiveNumber(text: string): number {
-  const value = text.trim() === '' ? NaN : Number(text)
-  if (!(value > 0 && value <= 3600))
-    throw new InvalidArgumentError('a number above 0, at most 3600, is needed.')
-  return value
-}
+const positiveNumber =
+  (most: number) =>
+  (text: string): number => {
+    const value = text.trim() === '' ? NaN : Number(text)
+    if (!(value > 0 && value <= most))
+      throw new InvalidArgumentError(`a number above 0, at most ${most}, is needed.`)
+    return value
+  }
 
 function brokerUrl(text: string): string {
   const url = URL.parse(text)
@@ -148,6 +152,41 @@ export function makeProgram(asJson: boolean, done: (exitCode: number) => void): 
     )
 
   program
+    .command('device')
+    .description('one device from the shell')
+    .addArgument(new Argument('<url>', 'of its control link; - with --experiment'))
+    .addArgument(new Argument('<verb>', 'what to do').choices(DEVICE_VERBS))
+    .addArgument(new Argument('[words...]', 'read <signal>; set <signal> <value>'))
+    .option('--kind <kind>', "of device; the URL's scheme has a default")
+    .option('--experiment <name>', 'take the device from an experiment')
+    .option('--device <id>', 'its id there; else how it is called here')
+    .option('--sim', "its simulated twin: the links of a simulator with this --data, else devices.yaml's")
+    .option('--data-url <url>', "of a front-end's S-LINK bridge")
+    .option('--source <id>', 'S-LINK source of a front-end', wholeNumber(0, 895))
+    .option('--modules <list>', 'port.adc of each module of a front-end: 0.0,0.1')
+    .option('--boards <list>', 'boards of a chain: 0,1')
+    .option('--channels <list>', 'channels of a supply: 0-3,7')
+    .option('--limit-v <V>', 'our own limit of all channels', positiveNumber(100_000))
+    .option('--ramp-v-per-s <V/s>', 'ramp of all channels', positiveNumber(10_000))
+    .option('--current-limit-ua <uA>', 'current limit of all channels', positiveNumber(1e6))
+    .option('--prefix <topic>', 'first levels of the topics of spill timing')
+    .option('--magnet <name>', 'of a magnet, as in the node ids of its server')
+    .option('--settings <json>', "the kind's settings of devices.yaml, instead of single options")
+    .option('--yes', 'set without asking')
+    .option('--by <name>', 'who allows it: high voltage is switched on by somebody')
+    .option('--seconds <n>', 'watch and frames: for so long (else until Ctrl-C)', positiveNumber(3600))
+    .option('--record <file>', 'keep what passes in the links, for a replay')
+    .option('--pcap <file>', 'keep it as a capture for Wireshark')
+    .addOption(data())
+    .addOption(json())
+    .action(
+      action(async (url: string, verb: DeviceVerb, words: string[], o: Common & Partial<DeviceOptions>) => {
+        const { deviceCommand } = await import('./device.ts')
+        return deviceCommand(url, verb, words, { ...o, yes: o.yes ?? false, json: o.json ?? false })
+      })
+    )
+
+  program
     .command('check <experiment>')
     .description('check a configuration and print it resolved, with the provenance of its numbers')
     .addOption(json())
@@ -216,7 +255,7 @@ export function makeProgram(asJson: boolean, done: (exitCode: number) => void): 
   program
     .command('bench [name...]')
     .description("speed of the hot path, with the machine's own memory copy beside it")
-    .option('--seconds <n>', 'time for each', positiveNumber, 2)
+    .option('--seconds <n>', 'time for each', positiveNumber(3600), 2)
     .addOption(json())
     .action(
       action(async (names: string[], o: Common & { seconds: number }) => {

@@ -27,7 +27,7 @@ interface Packet {
  * the recorded ones; IP, TCP and UDP headers are made for them, with sequence numbers, acknowledgements and
  * checksums that agree. Hosts that are names or IPv6 become 192.0.2.x, which is nobody's (RFC 5737).
  *
- * Rejects with `usage` when a recording has no bytes of a network: links in memory, serial lines.
+ * Rejects with `usage` when a recording is of a serial line, and when there are no bytes of a network at all.
  */
 export function writePcap(session: readonly Recording[]): Uint8Array {
   const packets = session.flatMap((recording, index) => {
@@ -37,6 +37,10 @@ export function writePcap(session: readonly Recording[]): Uint8Array {
     else writeSockets(writer, recording)
     return writer.packets
   })
+  if (packets.length === 0)
+    throw new SpillwayError(ErrorCode.usage, 'there are no bytes of a network in the recording', {
+      hint: 'links are tapped at their sockets by the link factory; a link in memory has none, nor one that was never open'
+    })
   packets.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
   const bytes = Buffer.alloc(24 + packets.reduce((sum, packet) => sum + 16 + packet.bytes.length, 0))
   bytes.writeUInt32LE(0xa1b2c3d4, 0)
@@ -96,7 +100,7 @@ function bytesWritten(event: Extract<TapEvent, { what: 'request' }>): Uint8Array
 }
 
 /** A link that was tapped at its sockets. */
-function writeSockets(writer: PacketWriter, { url, entries }: Recording): void {
+function writeSockets(writer: PacketWriter, { entries }: Recording): void {
   const connections = new Map<number, TcpConversation | UdpConversation>()
   for (const { at, event } of entries)
     if (event.what === 'wire-open') {
@@ -104,10 +108,6 @@ function writeSockets(writer: PacketWriter, { url, entries }: Recording): void {
       connections.set(connection, writer[protocol](at, local, remote))
     } else if (event.what === 'wire') connections.get(event.connection)?.bytes(at, event.dir, event.bytes)
     else if (event.what === 'wire-close') connections.get(event.connection)?.close(at, 'in')
-  if (connections.size === 0)
-    throw new SpillwayError(ErrorCode.usage, `${url}: the recording has no bytes of the wire`, {
-      hint: 'links are tapped at their sockets by the link factory; a link in memory has none'
-    })
 }
 
 class PacketWriter {
