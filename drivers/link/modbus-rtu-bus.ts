@@ -99,10 +99,21 @@ export class RtuBus {
     work: (client: ModbusClient) => Promise<T>,
     signal: AbortSignal
   ): Promise<T> {
-    const wait = (this.#owed.get(unit) ?? 0) - this.#clock.now()
-    if (wait > 0) await this.#clock.sleep(`late reply of unit ${unit}`, wait, signal)
-    this.#owed.delete(unit)
-    return this.#queue.run(name, REQUEST_LIMIT, (inner) => this.#perform(unit, name, work, inner), signal)
+    for (;;) {
+      const wait = (this.#owed.get(unit) ?? 0) - this.#clock.now()
+      if (wait >= 1) await this.#clock.sleep(`late reply of unit ${unit}`, wait, signal)
+      this.#owed.delete(unit)
+      const done = await this.#queue.run(
+        name,
+        REQUEST_LIMIT,
+        // another request may have gone unanswered while this one waited for its turn
+        async (inner) => {
+          return this.#owed.has(unit) ? undefined : { value: await this.#perform(unit, name, work, inner) }
+        },
+        signal
+      )
+      if (done !== undefined) return done.value
+    }
   }
 
   async #perform<T>(
@@ -114,10 +125,11 @@ export class RtuBus {
     const rest = this.#lastByteAt + this.#silence - this.#clock.now()
     if (rest > 0) await this.#clock.sleep('silence between frames', rest, signal)
     this.#strangers.length = 0
-    this.#owed.set(unit, this.#clock.now() + 2 * REPLY_LIMIT)
     try {
       return await this.#clock.within(name, REPLY_LIMIT, () => this.#talk(unit, work), signal)
     } catch (error) {
+      const isUnanswered = isCode(error, ErrorCode.timeout) || isCode(error, ErrorCode.aborted)
+      if (isUnanswered && this.#strangers.length === 0) this.#owed.set(unit, this.#clock.now() + REPLY_LIMIT)
       if (!isCode(error, ErrorCode.timeout) || this.#strangers.length === 0) throw error
       throw this.#damaged(`unit ${this.#strangers.join(', ')} answered instead of ${unit}`)
     } finally {
@@ -134,18 +146,7 @@ export class RtuBus {
       this.#drop(this.#buffer.length)
       this.#exchange = { unit, code, reject: damaged.reject }
     }
-    const done = work(client).then(
-      (value) => {
-        this.#owed.delete(unit)
-        return value
-      },
-      (error: unknown) => {
-        // the library speaks when a reply came, and before it asks anything: nothing is owed in both cases
-        this.#owed.delete(unit)
-        throw error
-      }
-    )
-    return Promise.race([done, damaged.promise])
+    return Promise.race([work(client), damaged.promise])
   }
 
   #startExchange: (code: number) => void = () => undefined
@@ -178,8 +179,8 @@ export class RtuBus {
       this.#exchange = undefined
       this.#port.emit('data', Buffer.from(reply.frame))
     } else if (reply.strangeUnit !== undefined) {
-      this.#strangers.push(reply.strangeUnit)
-      this.#owed.delete(reply.strangeUnit)
+      // a late reply, if one is owed
+      if (!this.#owed.delete(reply.strangeUnit)) this.#strangers.push(reply.strangeUnit)
       this.#drop(this.#buffer.length)
     } else void this.#watchSilence()
   }
@@ -191,7 +192,7 @@ export class RtuBus {
     const quiet = Math.max(REPLY_QUIET_MIN, this.#silence)
     for (;;) {
       const rest = this.#lastByteAt + quiet - this.#clock.now()
-      if (rest <= 0) break
+      if (rest < 1) break
       await this.#clock.sleep('end of a reply', rest)
     }
     this.#isWatchingSilence = false
@@ -200,7 +201,6 @@ export class RtuBus {
     const reply = findRtuReply(this.#buffer, exchange.unit, exchange.code)
     this.#drop(this.#buffer.length)
     this.#exchange = undefined
-    this.#owed.delete(exchange.unit)
     if ('why' in reply) exchange.reject(this.#damaged(reply.why))
   }
 

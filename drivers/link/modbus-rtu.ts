@@ -58,6 +58,8 @@ class RtuLink implements RegisterLink {
   readonly #state: LinkState
   /** the same function at every opening: the bus knows the link by it */
   readonly #onLost = (why: string): void => this.#lose(why)
+  /** ends what waits for its turn on the bus when the link goes: nothing is asked later for a link that was down */
+  #opening = new AbortController()
 
   constructor(url: string, unit: number, bus: RtuBus) {
     this.url = url
@@ -82,11 +84,13 @@ class RtuLink implements RegisterLink {
       await this.#bus.leave(this.#onLost)
       throw abortedError(this.url, signal)
     }
+    this.#opening = new AbortController()
     this.#state.set(true, 'open')
   }
 
   async close(): Promise<void> {
     this.#state.set(false, 'closed')
+    this.#opening.abort()
     await this.#bus.leave(this.#onLost)
   }
 
@@ -127,8 +131,9 @@ class RtuLink implements RegisterLink {
     signal: AbortSignal,
     work: (client: ModbusClient) => Promise<T>
   ): Promise<T> {
+    const wanted = AbortSignal.any([signal, this.#opening.signal])
     try {
-      return await this.#state.whileOpen(() => this.#bus.request(this.#unit, name, work, signal))
+      return await this.#state.whileOpen(() => this.#bus.request(this.#unit, name, work, wanted))
     } catch (error) {
       const failure = asModbusError(this.url, name, error)
       if (failure.code === ErrorCode.timeout) this.#lose(failure.message)
@@ -138,6 +143,7 @@ class RtuLink implements RegisterLink {
 
   #lose(why: string): void {
     this.#state.set(false, why)
+    this.#opening.abort()
     void this.#bus.leave(this.#onLost)
   }
 }

@@ -112,7 +112,8 @@ export function makeSilenceFraming(
   const waitForSilence = async (): Promise<void> => {
     for (;;) {
       const rest = lastByteAt + silence - clock.now()
-      if (rest > 0) await clock.sleep('silence after a frame', rest, closing.signal)
+      // no timer is finer than 1 ns
+      if (rest >= 1) await clock.sleep('silence after a frame', rest, closing.signal)
       // What arrived while this process was busy is not heard yet: it comes before the next turn.
       else if (await isStill()) break
     }

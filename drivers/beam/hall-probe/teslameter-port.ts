@@ -155,7 +155,7 @@ export class TeslameterPort {
     for (;;) {
       const now = this.#clock.now()
       const rest = this.#lastByteAt + QUIET - now
-      if (rest <= 0 || now >= until) return
+      if (rest < 1 || now >= until) return
       await this.#clock.sleep('silence on the line', rest, signal)
     }
   }
