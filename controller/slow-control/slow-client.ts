@@ -5,8 +5,11 @@ import { parseSlowStatus, type SlowStatus } from './slow-status.ts'
 
 const ASK_EVERY = milliseconds(500)
 const ASK_LIMIT = seconds(2)
-/** a slow-control process that restarts is back within this; longer, and its devices count as gone */
-const GRACE = seconds(10)
+/**
+ * A slow-control process that restarts is back within this, on a busy machine too (some seconds, most of it for OPC
+ * UA); longer, and its devices count as gone.
+ */
+const GRACE = seconds(20)
 
 /** Asks the slow-control process of `url` how things are; one request, with a deadline. */
 export async function askSlow(clock: Clock, url: string, outer?: AbortSignal): Promise<SlowStatus> {

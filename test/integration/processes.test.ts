@@ -188,10 +188,10 @@ describe.concurrent('a process that is killed in the middle of a spill', () => {
       await run.hear(/slow control died \(signal SIGKILL\); it is started again/)
       const back = await console.until('slow control is back', isAllThere(killed))
       expect(folder.pid('slow')).not.toBe(first)
-      expect(back.run).toMatchObject({ state: 'running', number: 1 })
+      expect(back.run, back.run.status).toMatchObject({ state: 'running', number: 1 })
       expectSameVoltages(back, before)
       const next = await console.until('another spill', (s) => s.spills.length >= 3)
-      expect(next.run).toMatchObject({ state: 'running', number: 1 })
+      expect(next.run, next.run.status).toMatchObject({ state: 'running', number: 1 })
       expect(next.spills.every((spill) => spill.closed)).toBe(true)
 
       const inThird = await inSpill(console, 3)
@@ -199,8 +199,8 @@ describe.concurrent('a process that is killed in the middle of a spill', () => {
       kill(hall)
       await run.hear(/the simulator died \(signal SIGKILL\); it is started again/)
       const safe = await console.until('safe', (s) => s.run.state === 'safe')
-      // a required device may have been missed a moment before an essential one
-      expect(safe.run.condition.filter((c) => c !== 'interrupted')).toEqual(['aborted', 'simulated'])
+      // interrupted as well when a required device was missed a moment before an essential one
+      expect(safe.run.condition).toContain('aborted')
       expect(safe.run.status).toMatch(/is gone/)
       const there = await console.until('all devices are back', isAllThere(Date.now()))
       expect(folder.pid('sim')).not.toBe(hall)
@@ -215,7 +215,9 @@ describe.concurrent('a process that is killed in the middle of a spill', () => {
       expect(inThird.spills.length).toBeGreaterThanOrEqual(3)
       expect(await run.end()).toMatchObject({ code: 0 })
       const { runs } = (await folder.read('runs')) as RunsDocument
-      expect(runs.map(({ condition }) => condition.at(-2))).toEqual(['aborted', 'interrupted'])
+      expect(runs[0]!.condition).toContain('aborted')
+      expect(runs[1]!.condition).toContain('interrupted')
+      expect(runs[1]!.condition).not.toContain('aborted')
       await expectReplayable(folder, 1, 3)
     })
   })
