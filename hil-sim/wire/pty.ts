@@ -15,6 +15,8 @@ export interface ServePtyOptions {
    */
   readonly path?: string
   readonly baudRate?: number
+  /** the drivers' side is to obey XON and XOFF; goes into the URL */
+  readonly isFlowControlled?: boolean
 }
 
 interface NativePty {
@@ -56,7 +58,9 @@ export async function servePty(face: ByteFace, options: ServePtyOptions = {}): P
   if (options.path !== undefined) pointTo(options.path, pty)
   let isClosed = false
   return {
-    url: `serial://${options.path ?? pty}?baudRate=${options.baudRate ?? 9600}`,
+    url:
+      `serial://${options.path ?? pty}?baudRate=${options.baudRate ?? 9600}` +
+      (options.isFlowControlled === true ? '&xonxoff=true' : ''),
     close: () =>
       new Promise((resolve) => {
         if (isClosed) {

@@ -169,7 +169,10 @@ function serve(
       if (scheme === 'tcp:') return serveTcp(face, { port })
       if (scheme === 'udp:') return serveUdp(face, { port })
       if (scheme !== 'serial:') throw mismatch()
-      return servePty(face, serialOptions(url, options.folder, `${deviceId}.tty`))
+      return servePty(face, {
+        ...serialOptions(url, options.folder, `${deviceId}.tty`),
+        isFlowControlled: new URL(planned).searchParams.get('xonxoff') === 'true'
+      })
     case 'registers':
       if (scheme === 'ipbus+udp:') return serveIpbus(face, { port })
       if (scheme === RTU) {
