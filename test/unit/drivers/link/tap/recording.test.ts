@@ -1,5 +1,6 @@
 // The recorder keeps what a tap heard with its time, in bounded memory; the file of JSON lines gives it back value by
 // value; damaged files are refused with the line; and a link that is not tapped as its kind is not replayed.
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ErrorCode, SpillwayError } from '../../../../../core/errors.ts'
@@ -224,6 +225,13 @@ describe('the file of a recording', () => {
       '{"link":1,"at":0,"dir":"in","what":"state","isOpen":true,"why":"open"}',
       ''
     ])
+  })
+
+  it('in the README can be read', () => {
+    const readme = readFileSync(new URL('../../../../../drivers/link/README.md', import.meta.url), 'utf8')
+    const lines = readme.split('\n').filter((line) => line.startsWith('    {'))
+    const [recording] = parseRecording(`${lines.join('\n')}\n`.replaceAll('    {', '{'))
+    expect(recording?.entries.map(({ event }) => event.what)).toEqual(['request', 'wire', 'answer'])
   })
 
   it('that was cut off is read up to its last whole line', () => {
