@@ -1,6 +1,7 @@
 /** devices.yaml: links, processes, limits. */
 import { type ConfigFile } from '../read-file.ts'
 import type { DeviceConfig, DeviceKind } from '../schema.ts'
+import { checkBeamInstruments } from './beam-instruments.ts'
 import { devicesOf, type ExperimentFiles, fault, type Faults, repeated } from './files.ts'
 
 interface KindRule {
@@ -47,6 +48,7 @@ export function* checkDevices(files: ExperimentFiles): Faults {
   for (const [index, device] of devices.entries()) yield* checkKind(file, device, index)
   yield* checkAddresses(file, devices)
   yield* checkHighVoltage(files, file)
+  yield* checkBeamInstruments(files, file)
   yield* checkCounts(file, devices)
 }
 

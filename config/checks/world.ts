@@ -7,12 +7,12 @@ export function* checkExperiment({ experiment: file, devices }: ExperimentFiles)
   const { mode, spill } = file.data
   if (spill.source === 'continuous' && spill.pauseMs > 0)
     yield fault(file, ['spill', 'pauseMs'], 'continuous slices follow back to back', 'write pauseMs: 0')
-  const hasTiming = devices?.data?.devices.some((device) => device.kind === 'spill-timing')
+  const hasTiming = devices?.data?.devices.some(({ kind }) => ['spill-timing', 'spill-pulses'].includes(kind))
   if (spill.source === 'sps' && hasTiming === false)
     yield fault(
       file,
       ['spill', 'source'],
-      'spills of the SPS need a device of kind spill-timing',
+      'spills of the SPS need a device of kind spill-timing or spill-pulses',
       'add one to devices.yaml, or write source: artificial'
     )
   const hasBeam = mode.beamSpecies !== 'none'

@@ -279,7 +279,7 @@ const ANALYSIS: readonly Case[] = [
 
 const WORLD: readonly Case[] = [
   [
-    'spill.source: spills of the SPS need a device of kind spill-timing',
+    'spill.source: spills of the SPS need a device of kind spill-timing or spill-pulses',
     {
       'devices.yaml': [
         [
