@@ -1,6 +1,7 @@
 import { createServer } from 'node:net'
 import type { ByteFace, SimFault } from '../device/face.ts'
 import { closeServer, Connections, listen } from './listen.ts'
+import { Cutting, Segments } from './segments.ts'
 import { LOOPBACK, type ServeOptions, type Wire } from './wire.ts'
 
 /**
@@ -13,19 +14,26 @@ export interface ServeTcpOptions extends ServeOptions {
   readonly backlogBytesMax?: number
 }
 
-/** Puts bytes on TCP. Faults: `wire-reset` resets all connections. */
+/**
+ * Puts bytes on TCP. Faults: `wire-reset` resets all connections; `wire-split` (`bytes`, `count`) and `wire-join`
+ * (`count`) cut the stream in other places than the face did.
+ */
 export async function serveTcp(face: ByteFace, options: ServeTcpOptions = {}): Promise<Wire> {
   const backlogBytesMax = options.backlogBytesMax ?? BACKLOG_BYTES_MAX
   const server = createServer({ noDelay: true })
   const connections = new Connections(server)
+  const cutting = new Cutting()
   server.on('connection', (socket) => {
+    const segments = new Segments(cutting, (bytes) => {
+      if (socket.writable) socket.write(bytes)
+    })
     const send = (bytes: Uint8Array): void => {
       if (!socket.writable) return
       // The face may use its buffer again, and the socket may keep what it cannot send at once: a copy.
-      socket.write(Buffer.from(bytes))
+      segments.send(Buffer.from(bytes))
       if (socket.writableLength > backlogBytesMax) socket.resetAndDestroy()
     }
-    const session = face.attach(send, () => socket.destroySoon())
+    const session = face.attach(send, () => segments.finish(() => socket.destroySoon()))
     socket.on('data', (bytes) => session.receive(bytes))
     socket.on('close', () => session.closed())
   })
@@ -34,6 +42,7 @@ export async function serveTcp(face: ByteFace, options: ServeTcpOptions = {}): P
     url: `tcp://${LOOPBACK}:${port}`,
     close: () => closeServer(server, connections),
     disturb: (fault: SimFault) => {
+      if (cutting.disturb(fault)) return true
       if (fault.kind !== 'wire-reset') return false
       connections.reset()
       return true

@@ -1,6 +1,7 @@
 /** Bytes on TCP: a plain socket as the peer. */
 import { connect, type Socket } from 'node:net'
 import { afterEach, expect, it } from 'vitest'
+import { Cutting, Segments } from '../../../../hil-sim/wire/segments.ts'
 import { serveTcp } from '../../../../hil-sim/wire/tcp.ts'
 import type { Wire } from '../../../../hil-sim/wire/wire.ts'
 import { Collector, EchoFace, soon } from './faces.ts'
@@ -90,4 +91,41 @@ it('comes back on the same port, and says so when it is taken', async () => {
   await wire.close()
   wire = await serveTcp(new EchoFace(), { port })
   expect(wire.url).toBe(`tcp://127.0.0.1:${port}`)
+})
+
+it('cuts the stream in other places on demand, and loses nothing of it', async () => {
+  const face = new EchoFace()
+  wire = await serveTcp(face)
+  const { collector, closed } = await peer(wire)
+  await seen(face, ['attached'])
+  expect(wire.disturb!({ kind: 'wire-join', count: 3 })).toBe(true)
+  for (let i = 0; i < 2; i++) face.sends[0]!(Uint8Array.of(1, 2))
+  expect(wire.disturb!({ kind: 'wire-split', bytes: 4, count: 2 })).toBe(true)
+  face.sends[0]!(Uint8Array.of(3, 4, 5))
+  face.sends[0]!(Uint8Array.of(6, 7, 8, 9, 10))
+  face.sends[0]!(Uint8Array.of(11))
+  wire.disturb!({ kind: 'wire-join', count: 9 })
+  face.sends[0]!(Uint8Array.of(12))
+  face.hangUps[0]!()
+  expect(await soon('hang-up', closed)).toBe('end')
+  expect([...collector.bytes]).toEqual([1, 2, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
+  expect(wire.disturb!({ kind: 'wire-tapped' })).toBe(false)
+})
+
+it('writes joined sends as one and split ones piece by piece', async () => {
+  const cutting = new Cutting()
+  const written: string[] = []
+  const segments = new Segments(cutting, (bytes) => written.push(bytes.toString()))
+  const ended = new Promise<void>((resolve) => {
+    segments.send(Buffer.from('whole'))
+    cutting.disturb({ kind: 'wire-join', count: 2 })
+    segments.send(Buffer.from('one '))
+    segments.send(Buffer.from('two'))
+    cutting.disturb({ kind: 'wire-split', with: { bytes: 3 } })
+    segments.send(Buffer.from('pieces!'))
+    segments.send(Buffer.from('after'))
+    segments.finish(resolve)
+  })
+  await soon('end', ended)
+  expect(written).toEqual(['whole', 'one two', 'pie', 'ces', '!', 'after'])
 })
