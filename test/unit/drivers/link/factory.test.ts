@@ -25,9 +25,9 @@ describe('link factory', () => {
   })
 
   test.each([
-    ['ftp://127.0.0.1', 'tcp:// or serial://'],
-    ['127.0.0.1:7700', 'tcp:// or serial://'],
-    ['constructor://x', 'tcp:// or serial://']
+    ['ftp://127.0.0.1', 'tcp:// or serial:// or udp://'],
+    ['127.0.0.1:7700', 'tcp:// or serial:// or udp://'],
+    ['constructor://x', 'tcp:// or serial:// or udp://']
   ])('refuses %s and names the known schemes', (url, known) => {
     expect(() => factory.bytes(url)).toThrow(
       expect.objectContaining({
