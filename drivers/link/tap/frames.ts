@@ -1,3 +1,4 @@
+import { hexDump } from '../../../core/bytes.ts'
 import { ErrorCode } from '../../../core/errors.ts'
 import type { Direction, TapEvent } from './event.ts'
 import { lineFramer, slinkFramer } from './frames/bytes.ts'
@@ -90,6 +91,7 @@ export class FrameDecoder {
 
   /** A bridge says hello before anything else is said. */
   #bytes(dir: Direction, bytes: Uint8Array): Frame[] {
+    if (this.#scheme === 'udp') return [this.#frame(dir, 'datagram', hexDump(bytes))]
     if (this.#framers === undefined) {
       const first = Buffer.from(bytes.subarray(0, SLINK_MAGIC.length)).toString('latin1')
       const isSlink = first !== '' && SLINK_MAGIC.startsWith(first)

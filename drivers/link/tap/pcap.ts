@@ -61,18 +61,19 @@ export function writePcap(session: readonly Recording[]): Uint8Array {
   return bytes
 }
 
-/** A byte link over TCP: its bytes are the connection's, its openings the connections. */
+/** A byte link: its bytes are the connection's, its openings the connections; over UDP each piece is a datagram. */
 function writeByteLink(writer: PacketWriter, { url, entries }: Recording, firstPort: number): void {
-  if (!/^[a-z0-9.+-]*tcp:/.test(url))
+  const protocol = /^(?:[a-z0-9.-]+\+)?(tcp|udp):/.exec(url)?.[1] as 'tcp' | 'udp' | undefined
+  if (protocol === undefined)
     throw new SpillwayError(ErrorCode.usage, `${url}: what passed here is no network traffic`, {
       hint: 'the recording itself (JSON lines) has all bytes with their times'
     })
   const { host, port } = parseLinkUrl(url, url.split(':', 1)[0]!, [...new URL(url).searchParams.keys()])
   const failed = new Set(entries.flatMap(({ event }) => (event.what === 'failure' ? [event.id] : [])))
   const connection = { port: firstPort - 1 }
-  let open: TcpConversation | undefined
-  const conversation = (at: DurationNs): TcpConversation =>
-    (open ??= writer.tcp(at, ['127.0.0.1', ++connection.port], [host, port]))
+  let open: TcpConversation | UdpConversation | undefined
+  const conversation = (at: DurationNs): TcpConversation | UdpConversation =>
+    (open ??= writer[protocol](at, ['127.0.0.1', ++connection.port], [host, port]))
   for (const { at, event } of entries)
     switch (event.what) {
       case 'state':

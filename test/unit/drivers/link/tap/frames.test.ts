@@ -229,6 +229,13 @@ describe('a frame decoder', () => {
     ])
   })
 
+  it('reads each datagram by itself', () => {
+    expect(feed('udp://receiver:1', [bytes(hex('53504c50 0001')), bytes(hex('0a'))])).toEqual([
+      'in datagram 53 50 4c 50 00 01',
+      'in datagram 0a'
+    ])
+  })
+
   it('begins anew with each connection', () => {
     expect(
       feed('tcp://hv:1', [open, bytes(Buffer.from('half a li')), open, bytes(Buffer.from('line\n'))])

@@ -146,6 +146,16 @@ describe('a capture', () => {
     ])
   })
 
+  it('of a byte link over UDP has one packet for each piece', () => {
+    const packets = packetsOf(
+      writePcap([recording('udp://10.0.0.2:5', 'bytes', [state(true), write(1, 'a'), heard('b')])])
+    )
+    expect(packets.map(({ protocol, to, payload }) => [protocol, to, payload])).toEqual([
+      [17, '10.0.0.2:5', 'a'],
+      [17, '127.0.0.1:49152', 'b']
+    ])
+  })
+
   it.each([
     ['fe80::1', '192.0.2.1'],
     ['crate.hall', '192.0.2.1'],
