@@ -33,6 +33,8 @@ const CHECKS: Readonly<Record<string, string>> = {
   'slink-msadc': 'Check the power of its crate and the link light of its S-LINK bridge.',
   'trigger-crate': 'Check the power and the network cable of the trigger crate.',
   'iseg-scpi': 'Its voltages stay as they are: do not switch it off. Check its serial cable.',
+  'caen-n1470': 'Its voltages stay as they are: do not switch it off. Check the cable of the chain.',
+  'opcua-crate': 'Its voltages stay as they are: do not switch it off. Check its OPC UA server.',
   'interlock-plc': 'Read the interlock panel by eye. Check the network of the PLC cabinet.',
   'spill-timing': 'Check the timing gateway and its network.',
   magnet: 'Its current stays as it is. Read the magnet page of the accelerator, then call the beam expert.'

@@ -1,7 +1,9 @@
 // The drivers of supplies that speak lines keep the family's contract on real wires: a serial line (a pty) and TCP. Both
-// clocks are hastened alike, the wires are not. (caen-n1470.test.ts has the serial line with XON/XOFF.)
+// ends live in one virtual time, the wires do not. (caen-n1470.test.ts has the serial line with XON/XOFF.)
 import { CAEN, ISEG, onTheWire } from './hv-bench.ts'
 import { hvSupplySuite } from './hv-supply.ts'
 
-hvSupplySuite('iseg-scpi on a serial line', () => onTheWire(ISEG, 'serial'))
-hvSupplySuite('caen-n1470 on TCP', () => onTheWire(CAEN, 'tcp'))
+const GRADE = { isVirtual: false, isMutable: true }
+
+hvSupplySuite('iseg-scpi on a serial line', () => onTheWire(ISEG, 'serial'), GRADE)
+hvSupplySuite('caen-n1470 on TCP', () => onTheWire(CAEN, 'tcp'), GRADE)

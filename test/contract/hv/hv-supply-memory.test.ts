@@ -3,6 +3,8 @@
 import { CAEN, CRATE, inMemory, ISEG } from './hv-bench.ts'
 import { hvSupplySuite } from './hv-supply.ts'
 
-hvSupplySuite('iseg-scpi in memory', () => inMemory(ISEG))
-hvSupplySuite('caen-n1470 in memory', () => inMemory(CAEN))
-hvSupplySuite('opcua-crate in memory', () => inMemory(CRATE))
+const GRADE = { isVirtual: true, isMutable: true }
+
+hvSupplySuite('iseg-scpi in memory', () => inMemory(ISEG), GRADE)
+hvSupplySuite('caen-n1470 in memory', () => inMemory(CAEN), GRADE)
+hvSupplySuite('opcua-crate in memory', () => inMemory(CRATE), GRADE)

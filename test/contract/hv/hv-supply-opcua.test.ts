@@ -3,4 +3,6 @@
 import { CRATE, onTheWire } from './hv-bench.ts'
 import { hvSupplySuite } from './hv-supply.ts'
 
-hvSupplySuite('opcua-crate on OPC UA', () => onTheWire(CRATE, 'opc.tcp'))
+const GRADE = { isVirtual: false, isMutable: false }
+
+hvSupplySuite('opcua-crate on OPC UA', () => onTheWire(CRATE, 'opc.tcp'), GRADE)
