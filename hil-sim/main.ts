@@ -25,6 +25,7 @@ const argumentsSchema = z.object({
   scenario: z.string().optional(),
   'links-file': z.string().optional(),
   'state-file': z.string().optional(),
+  'goes-on': z.boolean().default(false),
   broker: z
     .string()
     .regex(/^mqtts?:\/\//, 'mqtt://host:port or mqtts://host:port')
@@ -46,6 +47,7 @@ function readArguments(): z.infer<typeof argumentsSchema> | undefined {
         seed: { ...text, default: '1' },
         cycle: { ...text, default: 'real' },
         ports: { ...text, default: 'fixed' },
+        'goes-on': { type: 'boolean' },
         ...{ scenario: text, 'links-file': text, 'state-file': text, broker: text }
       }
     })
@@ -92,6 +94,7 @@ async function main(): Promise<void> {
     seed: given.seed,
     cycle: given.cycle,
     ports: given.ports,
+    goesOn: given['goes-on'],
     log,
     ...(scenario === undefined ? {} : { scenario }),
     ...(linksFile === undefined ? {} : { linksFile }),

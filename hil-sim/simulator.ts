@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { loadExperiment } from '../config/load.ts'
+import type { Experiment } from '../config/schema.ts'
 import { type Clock, SystemClock } from '../core/clock.ts'
 import { sentence } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
@@ -20,6 +21,8 @@ export interface SimulatorOptions {
   readonly linksFile?: string
   /** what the hardware would remember is kept here */
   readonly stateFile?: string
+  /** started again in the middle of things: the beam goes on too, instead of starting from the seed again */
+  readonly goesOn?: boolean
   readonly ports: 'fixed' | 'free'
   readonly broker?: string
   readonly log: Log
@@ -66,7 +69,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     start: clock.utc(),
     ...(options.scenario === undefined ? {} : { scenario: loadScenario(options.scenario) })
   })
-  const state = keepState(hall, experiment.name, options.stateFile, log)
+  const state = keepState(hall, experiment, options, log)
   const temporary = linksFile === undefined ? mkdtempSync(join(tmpdir(), 'spillway-sim-')) : undefined
   const folder = temporary ?? dirname(resolve(linksFile!))
   mkdirSync(folder, { recursive: true })
@@ -154,13 +157,16 @@ async function pace(
   }
 }
 
-const stateSchema = z.object({ experiment: z.string(), hall: z.unknown() })
+const stateSchema = z.object({
+  experiment: z.string(),
+  hall: z.looseObject({ devices: z.record(z.string(), z.unknown()) })
+})
 
 /** Restores what was kept for this experiment, and gives what keeps it again. */
 function keepState(
   hall: Hall,
-  experiment: string,
-  file: string | undefined,
+  { name: experiment, devices }: Experiment,
+  { stateFile: file, goesOn }: SimulatorOptions,
   log: Log
 ): { readonly save: () => void } {
   if (file === undefined) return { save: () => undefined }
@@ -168,7 +174,11 @@ function keepState(
   if (text !== undefined) {
     try {
       const kept = stateSchema.parse(JSON.parse(text))
-      if (kept.experiment === experiment) hall.restore(kept.hall)
+      // The crate counts the runs, and each has its own beam: from the first, or a seed would not repeat itself.
+      const isKept = (id: string): boolean =>
+        goesOn === true || devices.find((device) => device.id === id)?.kind !== 'trigger-crate'
+      const states = Object.entries(kept.hall.devices).filter(([id]) => isKept(id))
+      if (kept.experiment === experiment) hall.restore({ ...kept.hall, devices: Object.fromEntries(states) })
     } catch (error) {
       log.warn({ file, why: sentence(error) }, 'the kept state cannot be read; the hall starts anew')
     }

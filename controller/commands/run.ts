@@ -111,7 +111,7 @@ async function supervise(
       name: 'sim',
       script: 'hil-sim/main',
       errorFile: errorFile('sim'),
-      arguments: () => simulatorWords,
+      arguments: (isRestart) => [...simulatorWords, ...(isRestart ? ['--goes-on'] : [])],
       renewal: 'SIGUSR2',
       onMessage: (message) => {
         if (message['ready'] === true && simulator.pid !== undefined)

@@ -24,10 +24,11 @@ export async function simCommand(given: string, options: SimOptions): Promise<nu
       name: 'sim',
       script: 'hil-sim/main',
       errorFile: join(folder, 'log', 'sim.err'),
-      arguments: () => [
+      arguments: (isRestart) => [
         ...['--experiment', given, '--seed', String(seed), '--cycle', cycle, '--ports', ports],
         ...['--state-file', join(folder, 'simulator-state.json'), '--links-file', join(folder, 'links.json')],
-        ...(scenario === undefined ? [] : ['--scenario', scenario])
+        ...(scenario === undefined ? [] : ['--scenario', scenario]),
+        ...(isRestart ? ['--goes-on'] : [])
       ],
       onCrash: (how, again) => {
         tell(`the simulator died (${how})${again ? '; it is started again' : ''}`)

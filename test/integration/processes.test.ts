@@ -14,6 +14,7 @@ const EXPERIMENT = 'na64mu-2022'
 const QUIET = ['--scenario', 'low-intensity']
 
 interface SpillDocument {
+  readonly utc: string
   readonly run: number
   readonly number: number
   readonly condition: string[]
@@ -57,7 +58,7 @@ const runOf = ({ stdout }: Ended): RunDocument => JSON.parse(stdout) as RunDocum
 const isSimulatedOnly = (conditions: readonly string[]): boolean => conditions.join() === 'simulated'
 
 /** What a spill says apart from when it was. */
-const counts = ({ utc: _, ...spill }: SpillDocument & { utc?: string }): unknown => spill
+const counts = ({ utc: _, ...spill }: SpillDocument): unknown => spill
 
 /** measured high voltages by channel */
 const voltages = ({ signals }: Snapshot): Record<string, number> =>
@@ -171,6 +172,10 @@ describe.concurrent('a run of a given number of spills', () => {
         expect(spills.spills).toEqual(a.spills)
         expect(ledger.closed).toBe(true)
         expect(ledger.spills.map((s) => s.sources)).toEqual(a.spills.map((s) => s.sources))
+
+        const again = runOf(await first.run(EXPERIMENT, '--spills', '1', '--json', ...QUIET).ended)
+        expect(again.run).toBe(2)
+        expect(counts({ ...again.spills[0]!, run: 1 })).toEqual(counts(a.spills[0]!))
       })
     )
   })
