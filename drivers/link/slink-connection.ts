@@ -11,10 +11,7 @@ import { SlinkStream, type SlinkStreamCounts } from './slink-stream.ts'
 
 /** manual, slink-bridge: no frame for 3 s means that the bridge is gone */
 const SILENCE = seconds(3)
-/**
- * A frame is sent in one go: one that stays half from one look to the next has a damaged length, and whole frames
- * lie behind its start, maybe the end of the spill among them.
- */
+/** A frame is sent in one go: one that stays half from one look to the next is looked at again. */
 const WATCH_EVERY = milliseconds(250)
 
 /** What the bridge says of itself, first of all. */
@@ -187,7 +184,7 @@ export class SlinkConnection {
         if (this.#stream!.counts.frames !== frames || this.#isPaused) {
           frames = this.#stream!.counts.frames
           heardAt = now
-        } else if (wasHalf) this.#stream!.giveUpFrame()
+        } else if (wasHalf) this.#stream!.doubtFrame()
         wasHalf = !this.#isPaused && this.#stream!.isInsideFrame
         if (now - heardAt >= SILENCE) {
           this.#ended('no frame for 3 s: the bridge is gone')

@@ -113,11 +113,11 @@ export class SlinkStream {
   }
 
   /**
-   * The frame that is being read does not come to its end: its length is not to be believed. What lies behind its
-   * false start is read again, as after any other damage.
+   * The frame that is being read does not come to its end. When whole frames lie behind its start, its length was a
+   * lie: they are read, as after any other damage. When there are none, the wire is just slow.
    */
-  giveUpFrame(): void {
-    if (!this.isInsideFrame) return
+  doubtFrame(): void {
+    if (!this.isInsideFrame || !this.#hasFrameBehind()) return
     this.#fault('length', 1)
     this.#skip()
     this.#readFrames()
@@ -185,6 +185,20 @@ export class SlinkStream {
     if (have >= 4) return this.#view.getUint32(this.#begin, true) === FRAME_MAGIC
     for (let i = 0; i < have; i++) if (this.#buffer[this.#begin + i] !== MAGIC[i]) return false
     return true
+  }
+
+  /** Whether a whole good frame lies between the start of the present one and the last byte read. */
+  #hasFrameBehind(): boolean {
+    const bytes = this.#buffer.subarray(0, this.#end)
+    for (let at = this.#begin; ;) {
+      at = bytes.indexOf('SLNK', at + 1, 'latin1')
+      if (at < 0 || at + FRAME_HEADER_BYTES + FRAME_TRAILER_BYTES > this.#end) return false
+      const length = this.#view.getUint32(at + 8, true)
+      const checked = at + FRAME_HEADER_BYTES + length
+      if (this.#view.getUint16(at + 4, true) !== FRAME_VERSION) continue
+      if (length > limits.slinkFrameBytesMax || checked + FRAME_TRAILER_BYTES > this.#end) continue
+      if (crc32c(bytes.subarray(at, checked)) === this.#view.getUint32(checked, true)) return true
+    }
   }
 
   /** One byte, and all others up to where a magic word could begin, are garbage. */

@@ -172,7 +172,27 @@ describe('SlinkConnection', () => {
     await connection.close()
   })
 
-  test('is patient with a frame that comes in pieces while whole ones come too', async () => {
+  test('is patient with a frame that comes slowly: nothing lies behind its start', async () => {
+    const send = await openLoudly()
+    const sent: Buffer[] = []
+    const slow = new BridgeFarEnd(600)
+    slow.attach(
+      (bytes) => sent.push(Buffer.from(bytes)),
+      () => undefined
+    )
+    slow.startOfSpill(7, 3) // frame 1, as this connection expects it
+    const frame = sent[1]!
+    for (const byte of frame) {
+      send(Uint8Array.of(byte))
+      await clock.advance(milliseconds(70))
+    }
+    expect(sink.starts).toEqual([{ source: 600, spill: 7, cycle: 3 }])
+    expect(sink.faults).toEqual([])
+    expect(losses).toEqual([])
+    await connection.close()
+  })
+
+  test('is patient with a frame that has just begun', async () => {
     const send = await openLoudly()
     for (let i = 0; i < 6; i++) {
       await clock.advance(milliseconds(300))
