@@ -215,7 +215,8 @@ export class RunControl {
     const { book } = this.#o
     if (this.#wanted !== undefined && book.spillsOfAllRuns >= this.#wanted) {
       await this.stop(`${this.#wanted} spills taken`)
-    } else if (book.spillsOfRun >= this.#o.spillsPerRun) {
+    } else if (Math.max(book.spillsOfRun, book.recent.at(-1)?.spill ?? 0) >= this.#o.spillsPerRun) {
+      // by the number as well: extractions that brought no data were counted by the crate, and its field is short
       await this.#rollOver()
     }
     this.#changed()

@@ -118,6 +118,22 @@ describe('an extraction of which nobody tells', () => {
   })
 })
 
+describe('a crate that counts spills far too high', () => {
+  it('ends the run by its number, and the next run counts from 1 again', async () => {
+    const run = await play(
+      [{ device: CRATE, kind: 'spill-miscounted', at: { spill: 2 }, with: { by: 300 } }],
+      { spills: 5 }
+    )
+    expect(run.state, run.status).toBe('configured')
+    expect(run.runs.length).toBe(2)
+    expect(run.runs[0]!.condition).toEqual(['tainted', 'incomplete', 'simulated'])
+    expect(run.runs[1]!.condition).toEqual(['simulated'])
+    const last = run.spills.filter((spill) => spill.run === 2)
+    expect(last.map(({ spill }) => spill)).toEqual(last.map((_, i) => i + 1))
+    for (const spill of last) expect(spill).toMatchObject({ closed: true, condition: ['simulated'] })
+  })
+})
+
 describe('a device that goes away', () => {
   it.each(ROLE_CASES.map((one) => [`${one.what}, ${one.role}`, one] as const))('%s', async (_, one) => {
     const [run, clean] = [await playRole(one), await cleanRun()]

@@ -450,7 +450,7 @@ describe('fault plans', () => {
   })
 
   it('come with the product as scenarios that all load', () => {
-    expect(scenarioNames()).toEqual(['board-fails', 'default', 'low-intensity', 'noisy-stream'])
+    expect(scenarioNames()).toEqual(['bad-input', 'board-fails', 'default', 'low-intensity', 'noisy-stream'])
     for (const name of scenarioNames()) expect(loadScenario(name).about).not.toBe('')
     expect(loadScenario('board-fails').faults[0]).toMatchObject({ kind: 'hang-up', at: { spill: 3 } })
   })

@@ -410,6 +410,59 @@ describe('waiting and holding back', () => {
     expect(bench.rows.map((row) => row.event)).toEqual(Array.from({ length: last }, (_, i) => i + 1))
   })
 
+  it('keeps 60 blocks of a source that sent all at once, when the other ends with nothing', () => {
+    const bench = opened(undefined, { blocks: 40, openBlocksMax: 20 })
+    const last = 60 * EVENTS_PER_BLOCK
+    sendAll(bench, [A], last)
+    bench.end(A, last)
+    bench.end(B, 0)
+    expect(bench.builder.isSpillComplete()).toBe(true)
+    const ledger = bench.builder.closeSpill(last)
+    expect(ledger).toMatchObject({ eventsBuilt: 0, eventsPartial: last, closed: true, agrees: false })
+    expect(ledger.sources[0]).toMatchObject({ partial: last, dropped: 0, lost: 0, closed: true })
+    expect(ledger.sources[1]).toMatchObject({ sent: 0, received: 0, lost: 0, closed: true })
+    expect(bench.rows).toHaveLength(last)
+    expect([...bench.paused]).toEqual([])
+  })
+
+  it('closes a spill in which nobody has an event', () => {
+    const bench = opened()
+    bench.end(A, 0)
+    bench.end(B, 0)
+    expect(bench.builder.isSpillComplete()).toBe(true)
+    expect(bench.builder.closeSpill(0)).toMatchObject({ eventsBuilt: 0, closed: true, agrees: true })
+    expect(bench.rows).toEqual([])
+  })
+
+  it.each([
+    ['of one source', [B]],
+    ['of all sources', [A, B]]
+  ])('keeps event numbers near 2^20 %s, and drops what wraps to 0', (_, far) => {
+    const bench = opened()
+    const top = 2 ** 20 - 1
+    const number = (id: number, i: number): number => (far.includes(id) ? (top - 10 + i) & top : i)
+    for (let i = 1; i <= 20; i++) for (const id of [A, B]) bench.send(id, number(id, i))
+    const ledger = close(bench, { [A]: 20, [B]: 20 })
+    for (const source of ledger.sources) {
+      const sum = source.built + source.partial + source.late + source.duplicate + source.dropped
+      expect(source.received).toBe(20)
+      expect(sum).toBe(20)
+      expect(source.closed).toBe(true)
+    }
+    expect(ledger.sources[1]!.faults['event-number']).toBe(1)
+    expect(bench.rows.some((row) => row.event === top)).toBe(true)
+    expect(bench.pool.freeCount).toBe(bench.pool.count)
+  })
+
+  it('takes spill 2047, whose number is all ones in S-LINK, and no spill beyond', () => {
+    const bench = new SpillBench([source(A)])
+    bench.builder.startOfSpill(A, 2047, 0)
+    sendAll(bench, [A], 3)
+    expect(close(bench, { [A]: 3 })).toMatchObject({ spill: 2047, eventsBuilt: 3, closed: true })
+    bench.builder.startOfSpill(A, 2048, 0)
+    expect(bench.builder.isSpillOpen).toBe(false)
+  })
+
   it('asks the caller to close a spill into which the next one begins', () => {
     const reports: number[] = []
     const bench: SpillBench = opened(undefined, {
