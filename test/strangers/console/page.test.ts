@@ -227,7 +227,9 @@ describe.skipIf(executablePath === undefined)('shift page', () => {
     await page.getByRole('button', { name: 'Start run' }).click()
     await page.getByLabel('Number of spills').press('Enter')
     await page.getByText('Idle → Running').waitFor()
+    // Enter may come before the focus has moved to the button that closes: it then does nothing, and Esc closes
     await page.keyboard.press('Enter')
+    await page.keyboard.press('Escape')
     await page.getByRole('dialog').waitFor({ state: 'detached' })
     expect(server.commands).toEqual([])
   })
